@@ -22,6 +22,12 @@ export interface UpstreamSettings {
   readonly protocol: Protocol
   /** The most workers. */
   readonly pool: number
+  /** How many workers are kept started, whether calls need them or not. */
+  readonly poolMin: number
+  /** How many more workers than `pool` calls may get that have waited for long. */
+  readonly poolReserve: number
+  /** How long a call has waited when it may get one of these, in milliseconds. */
+  readonly reserveAfterMs: number
   /** Calls in flight on one shared worker before another is started or calls wait. */
   readonly callsPerProcess: number
   /** After how many calls a worker is replaced; 0: never. */
@@ -134,6 +140,35 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     min: 1,
     max: 10_000,
     why: 'A server on the official SDK takes 47 to 49 MiB of its own at rest; 64 MiB leaves room for work, and a quarter of the memory is left to everything else. Heavier servers (a browser) need a number. A server object of a module takes some 40 KiB.',
+  },
+  poolMin: {
+    path: 'upstream.pool.min',
+    kind: 'count',
+    about:
+      'Processes that are kept started, needed or not, within the size of the pool: where all clients share processes, these serve them; else they wait as spares.',
+    default: 0,
+    min: 0,
+    max: 10_000,
+    why: 'Spares hide a cold start. More than that is for servers that take long to start, or for load that comes all at once.',
+  },
+  poolReserve: {
+    path: 'upstream.pool.reserve',
+    kind: 'count',
+    about:
+      'Processes beyond the size of the pool for calls that have waited for `pool.reserveAfter`; they end once they are no longer needed.',
+    default: 0,
+    min: 0,
+    max: 10_000,
+    why: 'The size of the pool is chosen for the memory. A reserve is for those who would rather use more of it for a while than refuse calls.',
+  },
+  reserveAfterMs: {
+    path: 'upstream.pool.reserveAfter',
+    kind: 'duration',
+    about: 'How long a call has waited when it may get a process of the reserve.',
+    default: 5000,
+    min: 0,
+    max: 600_000,
+    why: 'Half of the longest wait: most waits are over before, and the process has started before the call would be refused.',
   },
   callsPerProcess: {
     path: 'upstream.pool.concurrency',

@@ -13,7 +13,7 @@ import { callOnWorker } from '../pooling/call-on-worker.ts'
 import { createCatalogSource } from '../pooling/catalog-source.ts'
 import type { CatalogWorkers } from '../pooling/catalog-workers.ts'
 import { hasSameHandshake } from '../pooling/hand-over.ts'
-import { isCommon } from '../pooling/isolation-group.ts'
+import { isShared } from '../pooling/isolation-group.ts'
 import { IdleChecks } from '../pooling/idle-checks.ts'
 import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
 import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
@@ -22,12 +22,11 @@ import { Pool } from '../pooling/pool.ts'
 import { poolCounts } from '../pooling/pool-counts.ts'
 import { Recycling } from '../pooling/recycling.ts'
 import { createSingleInstance, type SingleInstance } from '../pooling/single-instance.ts'
-import { createSpares, type Spares } from '../pooling/spares.ts'
+import type { Spares } from '../pooling/spares.ts'
 import { createUnresponsiveWorkers, type UnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
 import { createUpstreamHealth } from '../pooling/upstream-health.ts'
 import { type WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
 import { WorkerStarts } from '../pooling/worker-starts.ts'
-import type { ServerEra } from '../server-era.ts'
 import type {
   CatalogSource,
   SingleUpstream,
@@ -43,6 +42,7 @@ import { catalogWorkersOf } from './catalog-workers-of.ts'
 import { ConnectedInstance } from './connected-instance.ts'
 import type { PooledUpstreamNeeds } from './pooled-upstream-needs.ts'
 import type { ServerProgram } from './server-program.ts'
+import { sparesOf } from './spares-of.ts'
 import { factsOf, startServer } from './startup.ts'
 import { workerFacts } from './worker-facts.ts'
 
@@ -90,7 +90,7 @@ export class PooledUpstream implements SingleUpstream {
       () => (this.#onlyOne.isKnown ? 1 : settings.pool),
       (purpose) => new ConnectedInstance(this.#program.start(purpose), this.#connector, clock.now()),
     )
-    this.groups = createIsolationGroups(settings.pool, hasOneClient)
+    this.groups = createIsolationGroups(settings.pool, hasOneClient, settings.poolMin)
     this.notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
     this.#idleChecks = new IdleChecks({ clock, log, checked: () => this.#slotFreed() })
     this.#starts = this.#createStarts()
@@ -145,8 +145,14 @@ export class PooledUpstream implements SingleUpstream {
       if (!worker.closed) assignFirst(serverEra, slot, worker, this)
     }
     await this.#program.answered(used[0]?.worker.id)
-    const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
-    this.#spares = this.#createSpares(spared)
+    this.#spares = sparesOf(
+      used.map(({ serverEra }) => serverEra),
+      this.#needs,
+      this.#program,
+      this,
+      this.#starts,
+      this.#onlyOne,
+    )
     if (started.isOnlyOne) this.#onlyOne.found('it ended by itself before it answered')
     this.#spares.fill()
     return factsOf(started)
@@ -176,7 +182,7 @@ export class PooledUpstream implements SingleUpstream {
 
   counts(): Readonly<Record<string, number>> {
     return {
-      ...poolCounts(this.slots, this.pool),
+      ...poolCounts(this.slots, this.pool, this.#needs.settings.pool),
       workersEndedForNotReading: this.#endedForNotReading,
       ...this.#program.counts?.(),
     }
@@ -220,6 +226,9 @@ export class PooledUpstream implements SingleUpstream {
     this.#spares?.fill()
     const { crashLoopGuard } = this.#starts
     const serverEra = groups.serverEras.values().next().value
+    const { poolMin } = this.#needs.settings
+    for (const group of poolMin > 0 ? groups.all() : [])
+      if (isShared(group) && crashLoopGuard.mayStart(group.restarts)) pool.keep(group, poolMin)
     if (serverEra) this.#idleChecks.learn(slots.in('idle'), serverEra)
     if (serverEra) crashLoopGuard.retry(serverEra)
     this.#starts.checkSeveral()
@@ -273,6 +282,8 @@ export class PooledUpstream implements SingleUpstream {
       groups: () => this.groups.all(),
       slots: this.slots,
       takeSlot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
+      takeReserve: () =>
+        this.#onlyOne.isKnown ? undefined : this.slots.take('serve', settings.pool + settings.poolReserve),
       start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
       handOver: (group) => {
         if (this.#program.isMadeForCallers === true) return undefined
@@ -283,18 +294,6 @@ export class PooledUpstream implements SingleUpstream {
       isOnlyOne: () => this.#onlyOne.isKnown,
       endCatalogWorker: () => this.catalogWorkers.endOne(),
       endSuspendedCalls,
-    })
-  }
-
-  /** @param serverEra the era that they are for; undefined if none is wanted */
-  #createSpares(serverEra: ServerEra | undefined): Spares {
-    const { settings, clock } = this.#needs
-    return createSpares({
-      wanted: () => (serverEra ? settings.spares : 0),
-      clock,
-      takeSlot: () => (this.pool.lacksSlots ? undefined : this.slots.take('spare')),
-      mayStart: () => this.#starts.crashLoopGuard.fault === undefined && !this.#onlyOne.isKnown,
-      failed: (exit) => serverEra && this.#starts.spareFailed(exit, serverEra),
     })
   }
 }

@@ -108,7 +108,7 @@ export function createIsolationGroup(
   caller: Caller,
   own: boolean,
   announced: JsonObject,
-  bounds: { readonly pool: number; readonly cores: number; readonly hasOneClient: boolean },
+  bounds: { readonly pool: number; readonly cores: number; readonly min: number; readonly hasOneClient: boolean },
 ): IsolationGroup {
   const common = isCommon(mode)
   // An input request names no call and may come late: where it could be for any client, a worker gets one call in all.
@@ -126,7 +126,7 @@ export function createIsolationGroup(
     attribution: own ? 'session' : common ? 'several' : 'principal',
     exclusive: single,
     endsAfter: endsAfterAny ? 'every call' : mode === 'call' ? 'a cancelled call' : undefined,
-    maxWorkers: single ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
+    maxWorkers: single ? bounds.pool : common ? Math.min(bounds.pool, Math.max(bounds.cores, bounds.min)) : 1,
     starts: new Set(),
     queued: new Set(),
     waitingCalls: new WaitingCalls(),

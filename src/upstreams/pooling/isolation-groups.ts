@@ -28,8 +28,11 @@ export interface IsolationGroups {
 /** The key of the group of the only client. */
 const onlyClient = 'client'
 
-/** @param hasOneClient whether all callers are one client, whose requests of either era belong together */
-export function createIsolationGroups(pool: number, hasOneClient: boolean): IsolationGroups {
+/**
+ * @param min how many workers are kept for all clients together, where they share them
+ * @param hasOneClient whether all callers are one client, whose requests of either era belong together
+ */
+export function createIsolationGroups(pool: number, hasOneClient: boolean, min: number = 0): IsolationGroups {
   const serverEras = new Map<EraName, ServerEra>()
   const groups = new Map<string, IsolationGroup>()
   const cores = cpus().length
@@ -69,6 +72,7 @@ export function createIsolationGroups(pool: number, hasOneClient: boolean): Isol
       const group = createIsolationGroup(key, serverEra.codec, mode, of, own, announcedTo(serverEra, of).value, {
         pool,
         cores,
+        min,
         hasOneClient,
       })
       groups.set(key, group)

@@ -2,16 +2,21 @@
 import type { Pool } from './pool.ts'
 import type { WorkerSlots } from './worker-slots.ts'
 
-/** How many workers there are, by purpose and state, and how many calls wait for one. */
+/**
+ * How many workers there are, by purpose and state, and how many calls wait for one.
+ * @param bound how many there may be without the reserve
+ */
 export function poolCounts(
   slots: Pick<WorkerSlots, 'taken' | 'for' | 'in'>,
   { waiting }: Pick<Pool, 'waiting'>,
+  bound: number,
 ): Readonly<Record<string, number>> {
   return {
     workers: slots.taken,
     servingWorkers: slots.for('serve').size,
     catalogWorkers: slots.for('catalog').size + slots.for('check').size,
     spareWorkers: slots.for('spare').size,
+    reserveWorkers: Math.max(0, slots.taken - bound),
     unresponsiveWorkers: slots.in('unresponsive').size,
     retiringWorkers: slots.in('retiring').size,
     workerCalls: callsIn(slots),

@@ -87,11 +87,18 @@ class ManualInstance implements ServerInstance {
   }
 }
 
-const settings = { callsPerProcess: 2, processIdleMs: 60_000, evictIdleMs: 5000 }
+const settings = {
+  callsPerProcess: 2,
+  processIdleMs: 60_000,
+  evictIdleMs: 5000,
+  poolMin: 0,
+  poolReserve: 0,
+  reserveAfterMs: 3000,
+}
 const queueWaitMs = 10_000
 
 /** @param mode `session`: a worker for each client; `shared`: one group for all */
-function createFixture(mode: 'session' | 'shared', bound: number) {
+function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 0) {
   const groups = createIsolationGroups(bound, false)
   const serverDescription = rawObject({})
   groups.serverEras.set('legacy', { codec: legacyUpstreamCodec, mode, statelessMode: mode, serverDescription })
@@ -128,13 +135,14 @@ function createFixture(mode: 'session' | 'shared', bound: number) {
     return worker
   }
   const pool: Pool = new Pool({
-    settings,
+    settings: { ...settings, poolReserve },
     queue: 8,
     queueWaitMs,
     clock,
     groups: () => groups.all(),
     slots,
     takeSlot: () => slots.take('serve'),
+    takeReserve: () => slots.take('serve', bound + poolReserve),
     start,
     handOver: () => undefined,
     isOnlyOne: () => false,
@@ -279,4 +287,32 @@ test('the worker that has been idle longest is ended for a call of another clien
   pool.sweep()
   await settled()
   expect([given?.state, pool.waiting, groups.of(a).workers.size, groups.of(b).workers.size]).toEqual(['busy', 0, 0, 1])
+})
+
+test('a worker of the reserve is only for calls that have waited for long, and ends once it is no longer needed', async () => {
+  const { groups, slots, pool } = createFixture('session', 1, 1)
+  const [a, b, c] = ['a', 'b', 'c'].map((client) => callOf(client))
+  assert(a && b && c)
+  const first = await pool.wait(groups.of(a), a)
+  const given: Array<Worker | string | undefined> = []
+  const waits = [b, c].map((call) => pool.wait(groups.of(call), call).then((worker) => given.push(worker)))
+  waits[1]?.catch((error: unknown) => given.push(asRefusal(error)?.code))
+  const pass = async (ms: number): Promise<void> => {
+    clock.advance(ms)
+    pool.sweep()
+    await settled()
+  }
+  await pass(2900)
+  expect([given.length, slots.taken]).toEqual([0, 1])
+  await pass(200)
+  expect([given.length, slots.taken, slots.free]).toEqual([1, 2, -1])
+  await pass(4000)
+  expect([given.length, slots.taken], 'the reserve is in use').toEqual([1, 2])
+  await pass(4000)
+  expect(given[1]).toBe('overloaded')
+  first.unreserve()
+  await pass(4900)
+  expect(slots.taken).toBe(2)
+  await pass(200)
+  expect([slots.taken, first.closed]).toEqual([1, true])
 })

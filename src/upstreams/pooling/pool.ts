@@ -10,14 +10,17 @@ import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
-import { endIdleWorkersOf } from './idle-workers.ts'
+import { endIdleWorkersOf, longestIdle } from './idle-workers.ts'
 import type { IdleChecks } from './idle-checks.ts'
 import type { IsolationGroup, QueuedCall } from './isolation-group.ts'
 import { waitedTooLong } from './waited-too-long.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
 export interface PoolNeeds {
-  readonly settings: Pick<UpstreamSettings, 'callsPerProcess' | 'processIdleMs' | 'evictIdleMs'>
+  readonly settings: Pick<
+    UpstreamSettings,
+    'callsPerProcess' | 'processIdleMs' | 'evictIdleMs' | 'poolMin' | 'poolReserve' | 'reserveAfterMs'
+  >
   readonly queue: number
   readonly queueWaitMs: number
   readonly clock: Clock
@@ -25,6 +28,8 @@ export interface PoolNeeds {
   readonly slots: WorkerSlots
   /** Takes a slot for one more worker: that of a spare, or a free one; undefined if all are taken. */
   readonly takeSlot: () => WorkerSlot | undefined
+  /** Takes a slot beyond the limit; undefined if the reserve is in use. */
+  readonly takeReserve: () => WorkerSlot | undefined
   /**
    * Starts a worker of the group in the slot and adds it to the group. Throws a `Refusal`; `NoRoom` if one worker
    * runs and only one process of this server can run (single-instance.ts).
@@ -122,17 +127,7 @@ export class Pool {
   /** Ends the worker that has been idle longest, if that is long enough; false if there is none. */
   endIdleWorker(): boolean {
     const { clock, slots } = this.#needs
-    const now = clock.now()
-    let oldest: { readonly worker: Worker; readonly group: IsolationGroup } | undefined
-    for (const { worker, owner } of slots.in('idle')) {
-      const { group } = owner
-      // A list may be on its way to a worker that has just been added.
-      if (!worker || !group || worker.callsInFlight > 0) continue
-      // A waiting call of its group is about to get it. A worker that is pinned to another client helps none of them.
-      if (group.queued.size > 0 && worker.pinnedTo === undefined) continue
-      if (now - worker.idleSinceMs < this.#minIdleMs(group)) continue
-      if (!oldest || worker.idleSinceMs < oldest.worker.idleSinceMs) oldest = { worker, group }
-    }
+    const oldest = longestIdle(slots.in('idle'), clock.now(), (group) => this.#minIdleMs(group))
     if (!oldest) return false
     oldest.group.hasLostState = true
     void oldest.worker.close()
@@ -143,8 +138,11 @@ export class Pool {
   sweep(): void {
     const lacking = this.#serveAndEvict()
     if (lacking > 0) this.#needs.endSuspendedCalls(lacking)
-    const now = this.#needs.clock.now()
-    for (const group of this.#needs.groups()) endIdleWorkersOf(group, now - this.#needs.settings.processIdleMs)
+    const { settings, clock, slots, groups } = this.#needs
+    // What the reserve was for is over.
+    if (settings.poolReserve > 0 && slots.free < 0 && this.#line.size === 0) this.endIdleWorker()
+    const sinceMs = clock.now() - settings.processIdleMs
+    for (const group of groups()) endIdleWorkersOf(group, sinceMs, settings.poolMin)
   }
 
   close(): void {
@@ -206,7 +204,7 @@ export class Pool {
   readonly #serve = (queued: QueuedCall): Worker | undefined => {
     const worker = this.#workerFor(queued.group, queued.clientKey)
     if (worker) worker.reserve()
-    else this.#grow(queued.group)
+    else this.#grow(queued)
     return worker
   }
 
@@ -223,10 +221,23 @@ export class Pool {
     return this.#evictForWaiting()
   }
 
-  /** Starts one more worker of a group, if it may have one and there is a slot. */
-  #grow(group: IsolationGroup): void {
+  /** Starts workers of a group until it has so many, as far as there are slots; for the next calls, not for waiting ones. */
+  keep(group: IsolationGroup, count: number): void {
+    if (this.#closed || this.lacksSlots) return
+    while (workersOf(group) < Math.min(count, group.maxWorkers) && this.#starts.size < startsAtOnce) {
+      const slot = this.#needs.takeSlot()
+      if (!slot) return
+      void this.#watch(group, this.#needs.start(group, slot))
+    }
+  }
+
+  /** Starts one more worker of the group of a waiting call, if it may have one and there is a slot. */
+  #grow({ group, sinceMs }: QueuedCall): void {
     if (this.#closed || this.#starts.size >= startsAtOnce) return
-    if (workersOf(group) >= group.maxWorkers) {
+    const now = this.#needs.clock.now()
+    const { poolReserve, reserveAfterMs } = this.#needs.settings
+    const reserve = group.maxWorkers > 1 && now - sinceMs >= reserveAfterMs ? poolReserve : 0
+    if (workersOf(group) >= group.maxWorkers + reserve) {
       // An exclusive group is bounded by the pool only: at its maximum it lacks slots.
       if (group.exclusive) this.#groupsWithoutSlot.add(group)
       return
@@ -235,11 +246,13 @@ export class Pool {
     // A worker of the group may be lent in a moment.
     if (this.#needs.idleChecks.isAsking(group)) return
     // Calls wait for the end of a back-off pause in the line, without taking a slot; the sweep tries again.
-    const now = this.#needs.clock.now()
     if (group.restarts.pauseMs(now) > 0 && (group.workers.size > 0 || !group.restarts.refusesAtOnce(now))) return
     const handed = this.#needs.handOver(group)
-    const slot = handed || this.#areSlotsTaken ? undefined : this.#needs.takeSlot()
-    if (!handed && !slot) this.#areSlotsTaken = true
+    let slot = handed || this.#areSlotsTaken ? undefined : this.#needs.takeSlot()
+    if (!handed && !slot) {
+      this.#areSlotsTaken = true
+      if (now - sinceMs >= reserveAfterMs) slot = this.#needs.takeReserve()
+    }
     const start = handed ?? (slot && this.#needs.start(group, slot))
     if (start) void this.#watch(group, start)
     else this.#groupsWithoutSlot.add(group)
