@@ -101,6 +101,39 @@ test('a merged list waits for a late server as long as the settings say', async 
   expect(await patient).not.toContain('"late"')
 })
 
+test('a server that hangs at its start is waited for once, not with each list, and is announced when it comes', async () => {
+  const { server, appear } = await waitingForFile()
+  const upstreamWaitMs = 3000
+  const view = { tools: ['good__*', 'hanging__*'] }
+  const { url } = await startSeveral(
+    { good: [echoLegacy], hanging: server },
+    { limits: { upstreamWaitMs }, endpoints: { view } },
+  )
+  const sessions = await Promise.all(
+    [url, url, at(url, 'view')].map((one, client) => openSession(one, { client: `client ${client}` })),
+  )
+  const beganMs = Date.now()
+  for (const session of sessions) {
+    for (const method of ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'tools/list']) {
+      const { result } = await session.request(method)
+      expect(result?.['_meta']).toMatchObject({ 'mcplex/missing': [{ upstream: 'hanging' }] })
+    }
+    // The page of an App may call a tool of any server, by its own name.
+    expect(reasonOf(await session.response('save'))).toBe('upstream_unavailable')
+  }
+  // Eighteen requests, of which the first one alone waits for the whole time.
+  expect(Date.now() - beganMs).toBeLessThan(5 * upstreamWaitMs)
+
+  const [session] = sessions
+  const stream = await session?.listen()
+  onTestFinished(() => stream?.cut())
+  await appear()
+  await stream?.event('the change', ({ data }) => data.includes('notifications/tools/list_changed'))
+  const listed = await session?.request('tools/list')
+  expect(JSON.stringify(listed?.result)).toContain('"hanging__echo"')
+  expect(listed?.result?.['_meta']).toBeUndefined()
+})
+
 test('requests that wait for a start are bounded at all endpoints together', async () => {
   const { server, appear } = await waitingForFile()
   const servers = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [name, server]))

@@ -53,7 +53,12 @@ export function createAppRequests(needs: {
   const only = async (isMeant: (member: Member) => Promise<boolean>): Promise<Member | undefined> => {
     // They may be replaced meanwhile.
     const { list } = members
-    const given = await Promise.all(list.map((member) => ofMember(member.name, isMeant(member), memberWaitMs, clock)))
+    const given = await Promise.all(
+      list.map((member) => {
+        const ms = member.starting?.waitMs(memberWaitMs, clock) ?? memberWaitMs
+        return ofMember(member.name, isMeant(member), ms, clock)
+      }),
+    )
     const missing = given.flatMap((one) => (isMissing(one) ? [one.missing] : []))
     if (missing.length > 0) throw mayBeFor(missing)
     const meant = list.filter((_, at) => {

@@ -17,7 +17,7 @@ export async function pagesOfMember(
   caller: Caller,
   method: string,
 ): Promise<MemberPages | undefined> {
-  if (starting) await starting
+  if (starting) await starting.over
   const serverDescription = catalog.descriptionAtHand(caller)
   if (capabilitiesIn(serverDescription)[capabilityOf[method] ?? ''] === undefined) return undefined
   const pages: Page[] = []

@@ -9,8 +9,33 @@ export interface Member {
   readonly name: string
   readonly upstream: Upstream
   readonly catalog: Catalog
-  /** Set while its start is under way: resolves when that is over. Its lists are waited for until then, within the deadline. */
-  readonly starting?: Promise<void>
+  /** Set until it has started: its lists are waited for until then, within the deadline of the start. */
+  readonly starting?: MemberStart
+}
+
+/**
+ * The start of a member. All that waits for it has one deadline: the time that the others wait for a member begins with
+ * the first of them. So a server that hangs at its start delays the clients once, not with each list.
+ */
+export class MemberStart {
+  /** Resolves when the start has succeeded or failed. */
+  readonly over: Promise<void>
+  /** When it was first waited for, in milliseconds of the clock. */
+  #waitedSinceMs: number | undefined
+
+  constructor(over: Promise<void>) {
+    this.over = over
+  }
+
+  /**
+   * How long it may be waited for from now on, in milliseconds; 0 if that is over.
+   * @param ms how long the others wait for a member
+   */
+  waitMs(ms: number, clock: Clock): number {
+    const nowMs = clock.now()
+    this.#waitedSinceMs ??= nowMs
+    return Math.max(0, this.#waitedSinceMs + ms - nowMs)
+  }
 }
 
 /** A member whose part is missing in an answer, and why: in words that may be sent to clients. */

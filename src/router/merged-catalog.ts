@@ -49,8 +49,8 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
   }
 
   /**
-   * Waits for a member, unless it is known to be missing; then only what it can tell at once counts. If it does not
-   * answer, it is asked again in the background.
+   * Waits for a member, unless it is known to be missing or its start has been waited for; then only what it can tell at
+   * once counts. If it does not answer, it is asked again in the background.
    * @param instead what is known of it, perhaps older; undefined or an error if nothing is
    */
   const waitFor = async <T>(
@@ -58,7 +58,7 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
     ask: () => Promise<T>,
     instead: () => T | undefined,
   ): Promise<Given<T>> => {
-    const ms = missingMembers.isMissing(name) && !starting ? 0 : memberWaitMs
+    const ms = starting ? starting.waitMs(memberWaitMs, clock) : missingMembers.isMissing(name) ? 0 : memberWaitMs
     const answer = await ofMember(name, later(ask), ms, clock, () => missingMembers.answered(name))
     if ('value' in answer) return answer
     const other = orNothing(instead)
