@@ -7,6 +7,7 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test } from 'vitest'
 import { createGateway, type PartialUpstream, ReloadError } from '../src/index.ts'
+import { scripted } from './several-servers/members.ts'
 import { eventually } from './support/eventually.ts'
 import { startSeveral, upstreamsOf } from './support/in-process.ts'
 import { echoLegacy, echoModern } from './support/mcplex.ts'
@@ -100,6 +101,25 @@ function runs(pid: number): boolean {
     return false
   }
 }
+
+test('the first calls of new and replaced servers are known by the names of their tools', async () => {
+  const long = `find_${'every_single_thing_'.repeat(3)}at_once`
+  const lists = JSON.stringify({ 'tools/list': { tools: [{ name: long, inputSchema: { type: 'object' } }] } })
+  // The lists are waited for, however slow the machine is.
+  const limits = { upstreamWaitMs: 60_000 }
+  const { url, gateway } = await startSeveral({ same: [echoLegacy], replaced: [echoLegacy] }, { limits })
+  const called: unknown[] = []
+  gateway.events.on('callEnded', ({ tool, status }) => called.push([tool, status]))
+  const session = await openSession(url)
+  await gateway.reload({
+    upstreams: upstreamsOf({ same: [echoLegacy], replaced: other(echoLegacy), new: [scripted, lists] }),
+  })
+  const names = ['replaced__echo', `new__${long}`]
+  for (const name of names) await session.response(name, hi)
+  expect(called).toEqual(names.map((name) => [name, 'ok']))
+  await session.response('new__made_up')
+  expect(called.at(-1)).toEqual(['unknown', 'ok'])
+})
 
 test('calls in flight end where they began', async () => {
   const { url, gateway } = await startSeveral({ a: [echoLegacy], b: [echoLegacy] })

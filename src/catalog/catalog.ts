@@ -22,6 +22,9 @@ import { createLearning } from './learning.ts'
 import { boundIn, type Page, pageAt } from './pages.ts'
 import { createShownLists } from './shown-lists.ts'
 
+/** How long a list is not fetched again for a name in it that a client has called, in milliseconds. */
+const fetchAgainMs = 10_000
+
 export interface Catalog {
   /** The server's description for such a client. Rejects with a `Refusal` if the server has to be asked and does not answer in time. */
   serverDescription(caller: Caller): Promise<RawObject>
@@ -94,8 +97,8 @@ export function createCatalog(needs: {
   const { catalogSource, clock } = needs
   const sources = createKeptSources(needs)
   const definitions = createDefinitions(needs)
-  /** The lists that `isListed` has fetched: once each, because a name that a client made up is never in them. */
-  const learntForNames = new Set<string>()
+  /** When `isListed` may fetch a list again: seldom, because a name that a client made up is never in it. */
+  const fetchedForNames = new Map<string, number>()
   const descriptions = createDescriptions(catalogSource, sources)
   const learning = createLearning({ ...needs, sources, definitions, descriptions })
   const lists = createShownLists({ catalogSource, sources, descriptions, learning, clock })
@@ -140,8 +143,9 @@ export function createCatalog(needs: {
         if (known?.has(name)) return true
         isLearnt ||= known !== undefined
       }
-      if (!isLearnt && !learntForNames.has(list)) {
-        learntForNames.add(list)
+      const now = clock.now()
+      if (!isLearnt && now >= (fetchedForNames.get(list) ?? 0)) {
+        fetchedForNames.set(list, now + fetchAgainMs)
         lists.pagesOf(caller, list).catch(() => undefined)
       }
       return false

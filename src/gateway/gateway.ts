@@ -98,6 +98,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
         log: isNamed() ? logWith(log, { upstream: name }) : log,
         events,
       }),
+    listWaitMs: settings.limits.upstreamWaitMs,
     clock,
     log,
     changed: (served) => [endpoints, lateStarts].forEach((one) => one.changed(served)),

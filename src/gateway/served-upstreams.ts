@@ -8,6 +8,7 @@ import { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
 import { sumCounts } from '../base/sum-counts.ts'
 import { unlessCancelled } from '../base/unless-cancelled.ts'
+import { within } from '../catalog/within.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { ControlledUpstream, UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
@@ -24,6 +25,8 @@ export interface ServedUpstreamsNeeds {
   readonly create: CreateUpstream
   /** Makes what stands in front of the calls of a name. @param current the upstream that has the name */
   readonly createControl: (name: string, current: () => ControlledUpstream | undefined) => UpstreamControl
+  /** How long the lists of an upstream are waited for before it takes the place of another one, in milliseconds. */
+  readonly listWaitMs: number
   readonly clock: Clock
   readonly log: Log
   /** An upstream has started, could not be started, or another one has taken its place. */
@@ -110,7 +113,7 @@ export class ServedUpstreams {
       next.succeed(failed)
       this.#others.add(next)
       try {
-        await next.start(() => {})
+        await this.#startToReplace(next)
         if (this.#byName.get(name) === failed) {
           this.#byName.set(name, next)
           changed(next)
@@ -141,12 +144,31 @@ export class ServedUpstreams {
     const prepared = setups.map(([name, setup]) => this.#make(name, setup))
     for (const served of prepared) this.#others.add(served)
     try {
-      await unlessCancelled(interrupted, Promise.all(prepared.map(startForReload)))
+      await unlessCancelled(interrupted, Promise.all(prepared.map((one) => this.#startForReload(one))))
       return prepared
     } catch (error) {
       this.discardPrepared(prepared)
       throw error
     }
+  }
+
+  async #startForReload(served: ServedUpstream): Promise<void> {
+    try {
+      await this.#startToReplace(served)
+    } catch (cause) {
+      const { name } = served
+      const message = `the upstream ${name} could not be started, so nothing was changed: ${inShort(cause)}`
+      throw new ReloadError(message, { upstream: name, cause })
+    }
+  }
+
+  /**
+   * Starts an upstream that no client has yet. Its lists are learnt before it takes its place, if that does not take too
+   * long: so no list lacks it then, and the first calls of its tools are known by their names.
+   */
+  async #startToReplace(served: ServedUpstream): Promise<void> {
+    const { serverEras } = await served.start(() => {})
+    await within(this.#needs.clock, this.#needs.listWaitMs, learnCommonLists(serverEras, served.catalog))
   }
 
   /**
@@ -211,16 +233,6 @@ export class ServedUpstreams {
     this.#closed.cancel('the gateway is closed')
     this.#controls.close()
     await Promise.all([...this.#byName.values(), ...this.#others].map((served) => served.close(how)))
-  }
-}
-
-async function startForReload(served: ServedUpstream): Promise<void> {
-  try {
-    await served.start(() => {})
-  } catch (cause) {
-    const { name } = served
-    const message = `the upstream ${name} could not be started, so nothing was changed: ${inShort(cause)}`
-    throw new ReloadError(message, { upstream: name, cause })
   }
 }
 
