@@ -11,11 +11,6 @@ const sentences: ReadonlyArray<readonly [path: RegExp, instead: string]> = [
     'servers at a URL are not served yet: clients connect to them directly',
   ],
   [/^upstreams\.[^.]+\.breaker(\.|$)/, 'there is nothing to set: a server that keeps crashing is paused by itself'],
-  [/^upstreams\.[^.]+\.pool\.min$/, 'processes are started ahead with pool.spares'],
-  [
-    /^upstreams\.[^.]+\.pool\.recycle(\.|$)/,
-    'processes are not replaced by age, calls or memory yet; pool.idle ends idle ones',
-  ],
   [/^upstreams\.[^.]+\.timeout$/, 'callIdle and callTotal limit a call, and startTimeout limits a start'],
   [/^upstreams\.[^.]+\.(?:type|transport)$/, 'a command is spoken to through its stdin and stdout, always'],
   [/^(?:port|host)$/, 'it is a member of listen'],

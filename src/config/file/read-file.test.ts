@@ -255,10 +255,6 @@ describe('an error is told with its place, what was meant, and what is accepted'
       '1:39 config_unknown_key "maxx" is not known here; did you mean max?',
     ],
     [
-      'upstreams: { a: { command: x, pool: { min: 1 } } }',
-      '1:39 config_unknown_key "min" is not known here: processes are started ahead with pool.spares',
-    ],
-    [
       'upstreams: { a: { command: x, idle: 1m } }',
       '1:31 config_unknown_key "idle" is not known here; did you mean pool.idle?',
     ],
@@ -510,6 +506,19 @@ describe('the file of a client', () => {
     expect(valuesOf(read(text, 'client.json'))).toEqual({
       fs: { command: 'npx', args: ['-y', 's'], env: { A: 'b' } },
     })
+  })
+
+  test('shows no secret under a misspelt key, and none of a command line', () => {
+    const { problems } = read(
+      'upstreams:\n  a: { command: "cat --token hunter2" }\n  b: { command: cat, evn: { FOO: hunter2 } }\n  c:\n    command: cat\n    evn:\n      FOO: hunter2\n',
+    )
+    expect(problems.map(({ code }) => code).toSorted()).toEqual([
+      'config_command',
+      'config_unknown_key',
+      'config_unknown_key',
+    ])
+    expect(problems.map(({ message }) => message).join()).toContain('did you mean [cat, --token, ***]?')
+    expect(JSON.stringify(problems)).not.toContain('hunter2')
   })
 
   test('has its problems where they stand, behind comments, too', () => {

@@ -21,7 +21,7 @@ import { jsonReader } from './json-value.ts'
 import { type Path, pathKey, readYaml, type Spot, type YamlText } from './read-yaml.ts'
 import { PutInValues } from './put-in-values.ts'
 import { endpointMembers, membersOfKind, textsOf, upstreamMembers } from './structure.ts'
-import { type StructureProblem, structureProblems } from './structure-problems.ts'
+import { type StructureProblem, structureProblems, unknownMappings } from './structure-problems.ts'
 import { maxMessage, showWord } from './show-word.ts'
 import type { Substitutes } from './substitute.ts'
 import { workspaceOf } from './workspace.ts'
@@ -51,13 +51,13 @@ export interface ReadFile extends ProvidedSettings {
 export function readFileText(source: FileSource): ReadFile {
   const yaml = readYaml(source.text, { ...source, folder: workspaceOf(dirname(source.path)) })
   const { value = {}, spots, notices } = withoutClients(yaml)
-  const reader = new FileReader(source, yaml, spots)
+  const structural = structureProblems(source.structure.safeParse(value).error?.issues ?? [], value)
+  const reader = new FileReader(source, yaml, spots, unknownMappings(structural, spots))
   for (const { code, span, fault, accepted, ways } of yaml.faults)
     reader.problems.push(withWays(reader.tell(code, span, reader.textAt(span, code), fault, accepted), ways))
   if (yaml.faults.some(({ code }) => code === 'config_syntax')) return reader
   for (const { code, span, message } of notices) reader.warnings.push(reader.tell(code, span, message, ''))
-  const issues = source.structure.safeParse(value).error?.issues ?? []
-  for (const problem of structureProblems(issues, value)) reader.problems.push(reader.tellStructure(problem))
+  for (const problem of structural) reader.problems.push(reader.tellStructure(problem))
   reader.take(value)
   return reader
 }
@@ -75,11 +75,11 @@ class FileReader implements ReadFile {
   readonly #spots: ReadonlyMap<string, Spot>
   readonly #putIn: PutInValues
 
-  constructor(source: FileSource, { secrets, putIn }: YamlText, spots: ReadonlyMap<string, Spot>) {
+  constructor(source: FileSource, yaml: YamlText, spots: ReadonlyMap<string, Spot>, hidden: readonly TextSpan[]) {
     this.#source = source
-    this.#secrets = secrets
+    this.#secrets = [...yaml.secrets, ...hidden]
     this.#spots = spots
-    this.#putIn = new PutInValues(putIn)
+    this.#putIn = new PutInValues(yaml.putIn)
   }
 
   get secretValues(): readonly string[] {

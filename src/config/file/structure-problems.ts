@@ -4,7 +4,8 @@ import { didYouMean } from '../../base/did-you-mean.ts'
 import type { ConfigCode } from '../problem.ts'
 import { insteadOf } from './not-yet.ts'
 import { type FileValue, fileValueAt, namesIn } from './file-value.ts'
-import type { Path } from './read-yaml.ts'
+import type { TextSpan } from './frame.ts'
+import { type Path, pathKey, type Spot } from './read-yaml.ts'
 import { endpointMembers, upstreamMembers, type ValueFault } from './structure.ts'
 import { sharedOptions } from '../schema.ts'
 
@@ -23,6 +24,17 @@ export interface StructureProblem {
 /** @param value what the file holds */
 export function structureProblems(issues: readonly z.core.$ZodIssue[], value: FileValue): StructureProblem[] {
   return [...unseenNames(value), ...issues.flatMap(problemOf)]
+}
+
+/** Where mappings with an unknown key stand: under a misspelt `env` there are secrets, too. */
+export function unknownMappings(
+  problems: readonly StructureProblem[],
+  spots: ReadonlyMap<string, Spot>,
+): readonly TextSpan[] {
+  return problems.flatMap(({ code, path }) => {
+    const spot = code === 'config_unknown_key' ? spots.get(pathKey(path)) : undefined
+    return spot && spot.source === undefined ? [spot.value] : []
+  })
 }
 
 /** Zod passes over this name, since objects with a prototype cannot have it. Aliases are checked with all others. */

@@ -1,12 +1,12 @@
 /** The session of a caller as a handler sees it: its state and its history. The gateway keeps both (`ToolSessions`). */
 import { isPending } from '../../base/awaitable.ts'
 import type { JsonValue } from '../../base/json.ts'
-import type { PastCall } from '../../protocol/past-call.ts'
 import type { ToolSession } from '../../use-call/tool-call.ts'
 import type { ObjectChanges } from './object-changes.ts'
 import type { CallerFacts, ToolSessions, ToolSessionState } from './object-host.ts'
 import type { Measured, StateDraft } from './state-draft.ts'
 
+/** Its methods are getters of functions, so that a handler may take them out: `const { get, set } = session`. */
 export class StoredSession implements ToolSession {
   readonly id: string
   readonly #facts: CallerFacts
@@ -22,22 +22,30 @@ export class StoredSession implements ToolSession {
     this.#changes = changes
   }
 
-  async get(key: string): Promise<unknown> {
-    const { values } = await this.#read()
-    return Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined
+  get get(): ToolSession['get'] {
+    return async (key) => {
+      const { values } = await this.#read()
+      return Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined
+    }
   }
 
-  async set(key: string, value: unknown): Promise<void> {
-    const kept = asJson(key, value)
-    await this.#changes.make(this.#facts, kept.bytes, (draft) => draft.set(key, kept))
+  get set(): ToolSession['set'] {
+    return async (key, value) => {
+      const kept = asJson(key, value)
+      await this.#changes.make(this.#facts, kept.bytes, (draft) => draft.set(key, kept))
+    }
   }
 
-  async update(key: string, change: (value: unknown) => unknown): Promise<unknown> {
-    return this.#changes.make(this.#facts, 0, (draft) => updated(draft, key, change))
+  get update(): ToolSession['update'] {
+    return async (key, change) => this.#changes.make(this.#facts, 0, (draft) => updated(draft, key, change))
   }
 
-  async delete(key: string): Promise<boolean> {
-    return this.#changes.make(this.#facts, 0, (draft) => draft.delete(key))
+  get delete(): ToolSession['delete'] {
+    return async (key) => this.#changes.make(this.#facts, 0, (draft) => draft.delete(key))
+  }
+
+  get history(): ToolSession['history'] {
+    return async () => this.#sessions.history(this.#facts)
   }
 
   /**
@@ -48,10 +56,6 @@ export class StoredSession implements ToolSession {
     if (this.#reading) return this.#reading
     queueMicrotask(() => (this.#reading = undefined))
     return (this.#reading = this.#sessions.read(this.#facts))
-  }
-
-  async history(): Promise<readonly PastCall[]> {
-    return this.#sessions.history(this.#facts)
   }
 }
 
