@@ -1,6 +1,6 @@
 /**
- * The built command with a small memory budget, and what can be seen of its memory from outside: the bytes it counts,
- * its heap after a forced collection, and the most that was ever resident.
+ * The built command with a small memory budget, and what can be seen of its memory from outside: the bytes it counts, what
+ * is in use after a forced collection, the most that was in use, and the most that was ever resident.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,11 +9,44 @@ import { type Mcplex, mcplexForTest, type Started } from '../support/mcplex.ts'
 
 const mebibyte = 1024 ** 2
 const leastHeapMiB = 48
+/** The young generation of V8, which is no part of the heap that its flag bounds. */
+const youngMiB = 48
 const preload = join(import.meta.dirname, 'heap-on-signal.mjs')
+
+/** The heap of a target with a budget of so many MiB: four times as large, which is the ratio chosen by default. */
+const heapMiBFor = (memoryMiB: number): number => Math.max(leastHeapMiB, 4 * memoryMiB)
 
 /** Flags of a Node that runs mcplex with a budget of so many MiB. */
 export function nodeFor(memoryMiB: number): readonly string[] {
-  return [`--max-old-space-size=${Math.max(leastHeapMiB, 4 * memoryMiB)}`, '--expose-gc', '--import', preload]
+  return [`--max-old-space-size=${heapMiBFor(memoryMiB)}`, '--expose-gc', '--import', preload]
+}
+
+/**
+ * What a process with a budget may take beyond what it takes at rest, in MiB. What is in use has a bound that mcplex keeps:
+ * twice the budget, because data costs up to twice its size for a moment. What is resident has one that V8 keeps: it
+ * collects garbage when it sees fit, late on a busy machine, but before the heap (with its young generation) is full.
+ * Buffers come on top.
+ */
+export function boundsFor(memoryMiB: number): { readonly inUseMiB: number; readonly residentMiB: number } {
+  return { inUseMiB: 2 * memoryMiB, residentMiB: heapMiBFor(memoryMiB) + youngMiB + 2 * memoryMiB }
+}
+
+/** What a forced collection leaves, and the most that was in use since the last one, in bytes. */
+export interface InUse {
+  readonly bytes: number
+  readonly mostBytes: number
+}
+
+/** Asks a process that was started with `nodeFor`. @param log what it has written, line by line */
+export async function askInUse(pid: number, log: () => readonly InUse[]): Promise<InUse> {
+  const before = log().length
+  process.kill(pid, 'SIGUSR2')
+  return eventually('the size of the heap', () => log()[before])
+}
+
+/** From now on the process looks what is in use all the time. */
+export function watchInUse(pid: number): void {
+  process.kill(pid, 'SIGWINCH')
 }
 
 export interface Resident {
@@ -29,14 +62,15 @@ export interface Target extends Mcplex, Resident {
   readonly budgetBytes: number
   /** The bytes that it counts as kept now, as `/health` tells them. */
   heldBytes(): Promise<number>
-  /** What is left of its heap, and of buffers outside of it, after a forced collection. */
+  /** What is left of its heap, and of buffers outside of it, after a forced collection, in bytes. */
   heapBytes(): Promise<number>
+  /** The same, and the most that was in use since it was last asked. Looks for that from the first time on. */
+  inUse(): Promise<InUse>
 }
 
 /**
  * Starts `mcplex serve` for the test that runs.
- * @param memoryMiB its budget; the heap may become four times as large, which is the ratio that is chosen by default,
- * and no less than it takes to start
+ * @param memoryMiB its budget; the heap may become four times as large, and no less than it takes to start
  */
 export async function startTarget(memoryMiB: number, started: Started = {}): Promise<Target> {
   const mcplex = await mcplexForTest({
@@ -44,8 +78,10 @@ export async function startTarget(memoryMiB: number, started: Started = {}): Pro
     node: nodeFor(memoryMiB),
     options: ['--memory', `${memoryMiB}mb`, '--log-level', 'warn', ...(started.options ?? [])],
   })
-  const heaps = (): readonly number[] =>
-    mcplex.log.filter(({ msg }) => msg === 'heap').map(({ bytes }) => Number(bytes))
+  const heaps = (): readonly InUse[] =>
+    mcplex.log
+      .filter(({ msg }) => msg === 'heap')
+      .map(({ bytes, mostBytes }) => ({ bytes: Number(bytes), mostBytes: Number(mostBytes) }))
   return {
     ...mcplex,
     budgetBytes: memoryMiB * mebibyte,
@@ -55,9 +91,11 @@ export async function startTarget(memoryMiB: number, started: Started = {}): Pro
       return memory.heldBytes
     },
     async heapBytes() {
-      const before = heaps().length
-      mcplex.signal('SIGUSR2')
-      return eventually('the size of the heap', () => heaps()[before])
+      return (await askInUse(mcplex.pid, heaps)).bytes
+    },
+    inUse() {
+      watchInUse(mcplex.pid)
+      return askInUse(mcplex.pid, heaps)
     },
     ...residentOf(mcplex.pid),
   }
