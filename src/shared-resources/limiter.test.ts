@@ -158,6 +158,29 @@ describe('a call', () => {
     expect(await Promise.all(calls)).toMatchObject([0, 1, 2, { code: 'wait_timeout' }, 4])
   })
 
+  test('is not refused because some tasks before it were slow', async () => {
+    const { clock, limiter, as, pass } = benchOf({ concurrency: 1, maxWait: 10_000 })
+    as('a')
+    const slow = [pause(clock, 2000), pause(clock, 4000)].map((pausing) => limiter.run(() => pausing))
+    await pass(4100)
+    await Promise.all(slow)
+    const calls = Array.from({ length: 50 }, (_, at) => limiter.run(() => at))
+    expect(await Promise.all(calls)).toHaveLength(50)
+  })
+
+  test('is refused at once when all tasks before it are slow', async () => {
+    const { clock, limiter, as, pass } = benchOf({ concurrency: 1, maxWait: 20_000 })
+    as('a')
+    const slow = (): Promise<unknown> => endOf(limiter.run(() => pause(clock, 2000)))
+    const calls = Array.from({ length: 9 }, slow)
+    await pass(19_000)
+    calls.push(...Array.from({ length: 12 }, slow))
+    await expect(limiter.run(() => 'late')).rejects.toMatchObject({ code: 'too_late' })
+    limiter.close()
+    await pass(3000)
+    expect(await Promise.all(calls)).toHaveLength(21)
+  })
+
   test('is refused when too many wait, unless another session has more', async () => {
     const { limiter, as, pass } = benchOf({ concurrency: 1, maxQueue: 2 })
     as('a')

@@ -21,6 +21,7 @@ import {
 import { RateWindow } from './rate-window.ts'
 import { inSeconds, ResourceError } from './resource-error.ts'
 import { CallAgain, retryAfterMs } from './retry-after.ts'
+import { LeastDuration } from './least-duration.ts'
 
 /** Pauses that an API asks for without saying how long. */
 const pauses = { firstMs: 1000, longestMs: 60_000 }
@@ -71,8 +72,7 @@ export class Limiter implements Limited {
   readonly #window: RateWindow | undefined
   readonly #line: WaitingLine<Lease, Turn>
   #running = 0
-  /** How long a task takes, in milliseconds: what it took of late counts most. */
-  #usualMs = 0
+  readonly #leastDuration = new LeastDuration()
   #pausedUntilMs = 0
   /** Pauses in a row. */
   #refusals = 0
@@ -196,7 +196,7 @@ export class Limiter implements Limited {
     } finally {
       timer?.stop()
       await acquired?.release(isLost)
-      this.#usualMs += (clock.now() - startedMs - this.#usualMs) / (this.#usualMs === 0 ? 1 : 8)
+      this.#leastDuration.add(clock.now() - startedMs)
       slot.release()
     }
   }
@@ -260,7 +260,7 @@ export class Limiter implements Limited {
     const { clock, settings } = this.#needs
     const pauseMs = Math.max(0, this.#pausedUntilMs - clock.now())
     const rounds = Math.floor((this.#running + ahead) / settings.concurrency)
-    return Math.max(pauseMs, this.#window?.waitMs(ahead) ?? 0, (rounds - 1) * this.#usualMs)
+    return Math.max(pauseMs, this.#window?.waitMs(ahead) ?? 0, (rounds - 1) * this.#leastDuration.ms)
   }
 
   #tooLate(ahead: () => number, ms: number): ResourceError | undefined {
