@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import type { EventSource } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
+import type { SecretValues } from '../base/secret-values.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { hostRules } from '../transports/http/guard.ts'
 import { listenAtSocketFile } from '../transports/http/socket-file.ts'
@@ -17,10 +18,12 @@ import { createHandlers, type OperatedProcess } from './handlers.ts'
 import { RecentErrors } from './recent-errors.ts'
 
 export interface AdminNeeds {
-  readonly gateway: Pick<Gateway, 'health' | 'upstreamStates' | 'callsInFlight' | 'overview'> & {
+  readonly gateway: Pick<Gateway, 'health' | 'upstreamStates' | 'operations' | 'callsInFlight' | 'overview'> & {
     readonly events: EventSource
   }
   readonly process: OperatedProcess
+  /** Values that no answer shows. */
+  readonly secretValues: SecretValues
   readonly clock: Clock
   readonly log: Log
 }
@@ -59,7 +62,7 @@ const silentMs = 60_000
 const backlog = 100
 
 /** Counts what it tells from now on; listens to nothing yet. */
-export function createAdmin({ gateway, process: operated, clock, log }: AdminNeeds): Admin {
+export function createAdmin({ gateway, process: operated, secretValues, clock, log }: AdminNeeds): Admin {
   const { events } = gateway
   const closedSessions = new ClosedSessions(events)
   const recentErrors = new RecentErrors(events, clock)
@@ -71,7 +74,7 @@ export function createAdmin({ gateway, process: operated, clock, log }: AdminNee
     const server = createServer(
       { ...timeouts, maxHeaderSize: 16_384, requireHostHeader: false },
       (request, response) => {
-        void answerExchange(request, response, { handlers, hosts, token, openapi, log })
+        void answerExchange(request, response, { handlers, hosts, token, secretValues, openapi, log })
       },
     )
     server.maxConnections = maxConnections

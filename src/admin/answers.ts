@@ -16,10 +16,19 @@ export interface ApiInstance {
 export interface ApiUpstream {
   readonly name: string
   readonly kind: string
-  readonly state: 'starting' | 'ready' | 'failed' | 'unhealthy'
+  readonly state: UpstreamStateName
   readonly why?: string | undefined
   readonly since: string
+  /** When a pause ends by itself; also while it is disabled. */
+  readonly resumesInMs?: number | undefined
+  /** Why calls wait although nothing is paused. */
+  readonly restarting?: string | undefined
   readonly tools: number
+  readonly workers: Readonly<Record<string, number>>
+  /** Calls that run, and calls that wait. */
+  readonly calls: number
+  readonly waiting: number
+  readonly oldestWaitMs: number
   readonly counts: Readonly<Record<string, number>>
   readonly held: ReadonlyArray<{
     readonly tool: string
@@ -27,6 +36,35 @@ export interface ApiUpstream {
     readonly change: string
     readonly differs: readonly string[]
   }>
+  /** How many more are held back. */
+  readonly more: number
+}
+
+export type UpstreamStateName = 'starting' | 'ready' | 'failed' | 'unhealthy' | 'paused' | 'disabled'
+
+export interface ApiWorker {
+  readonly upstream: string
+  /** Its number, as the log has it. */
+  readonly worker?: number | undefined
+  readonly state: string
+  readonly purpose: string
+  readonly replaced: boolean
+  readonly pid?: number | undefined
+  readonly ageMs: number
+  readonly calls: number
+  readonly callsTotal: number
+  /** The label of the session that it works for alone. */
+  readonly session?: string | undefined
+}
+
+/** What has become of an upstream. */
+export interface ApiUpstreamChange {
+  readonly upstream: string
+  /** Whether anything has changed: a pause that is not in force cannot be ended. */
+  readonly changed: boolean
+  readonly access: 'open' | 'paused' | 'disabled'
+  readonly resumesInMs?: number | undefined
+  readonly waiting: number
 }
 
 export interface ApiSession {
@@ -100,6 +138,12 @@ export interface ApiDrain {
 export interface ApiAnswers {
   readonly instance: ApiInstance
   readonly upstreams: { readonly upstreams: readonly ApiUpstream[] }
+  readonly workers: { readonly total: number; readonly workers: readonly ApiWorker[] }
+  readonly pauseUpstream: ApiUpstreamChange
+  readonly resumeUpstream: ApiUpstreamChange
+  readonly disableUpstream: ApiUpstreamChange
+  readonly enableUpstream: ApiUpstreamChange
+  readonly recycleUpstream: { readonly upstream: string; readonly workers: readonly number[] }
   readonly sessions: { readonly total: number; readonly sessions: readonly ApiSession[] }
   readonly session: ApiSession & { readonly history: readonly ApiPastCall[] }
   readonly closeSession: { readonly label: string }

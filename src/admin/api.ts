@@ -30,6 +30,7 @@ export type OperationId = keyof ApiAnswers
 const limit: QueryParameter = { about: 'How many at most.', kind: 'count', max: 1000, default: 100 }
 const offset: QueryParameter = { about: 'How many to leave out at the beginning.', kind: 'count', max: 1e9, default: 0 }
 const client: QueryParameter = { about: 'Only those whose client has this in its name, in any case.', kind: 'text' }
+const noUpstream = { 404: 'There is no such upstream.' }
 const noSession = { 404: 'There is no such session.', 409: 'Several sessions have labels that begin so.' }
 
 export const api: Readonly<Record<OperationId, ApiOperation>> = {
@@ -38,6 +39,45 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     method: 'GET',
     path: '/api/v1/upstreams',
     about: 'Each upstream: its state, why and since when, its workers by state, the calls that wait.',
+  },
+  workers: {
+    method: 'GET',
+    path: '/api/v1/workers',
+    about: 'The workers of all upstreams, or of one.',
+    query: { limit, upstream: { about: 'Only those of this upstream.', kind: 'text' } },
+    errors: noUpstream,
+  },
+  pauseUpstream: {
+    method: 'POST',
+    path: '/api/v1/upstreams/{upstream}/pause',
+    about:
+      'Has new calls wait; those that run end. It ends by itself after `forMs` milliseconds of the body, 5 minutes if nothing is said and an hour at most. A pause takes the place of the one before.',
+    errors: noUpstream,
+  },
+  resumeUpstream: {
+    method: 'POST',
+    path: '/api/v1/upstreams/{upstream}/resume',
+    about: 'Ends a pause at once: calls that wait run, in fair turns.',
+    errors: noUpstream,
+  },
+  disableUpstream: {
+    method: 'POST',
+    path: '/api/v1/upstreams/{upstream}/disable',
+    about: 'Refuses new calls, and those that wait, with `upstream_disabled`. Calls that run go on.',
+    errors: noUpstream,
+  },
+  enableUpstream: {
+    method: 'POST',
+    path: '/api/v1/upstreams/{upstream}/enable',
+    about: 'Ends `disable`. A pause that has not ended is in force again.',
+    errors: noUpstream,
+  },
+  recycleUpstream: {
+    method: 'POST',
+    path: '/api/v1/upstreams/{upstream}/recycle',
+    about:
+      'Has another worker take the place of each: it gets no further call, and ends when its calls are over. Answered at once; `workers` tells when those that it names are gone.',
+    errors: noUpstream,
   },
   sessions: {
     method: 'GET',

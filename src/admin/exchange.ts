@@ -2,11 +2,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../base/log.ts'
+import type { SecretValues } from '../base/secret-values.ts'
 import { asRefusal } from '../base/refusal.ts'
 import { checkFraming, checkHeaders, type HostRules, isAllowedOrigin } from '../transports/http/guard.ts'
 import { AdminError } from './admin-error.ts'
 import { openapiPath } from './api.ts'
-import type { Handlers } from './handlers.ts'
+import type { Handlers } from './api-request.ts'
 import { readBody } from './read-body.ts'
 import { findRoute, readParameters } from './routes.ts'
 
@@ -15,6 +16,8 @@ export interface ExchangeNeeds {
   readonly hosts: HostRules
   /** What each request must carry; undefined at a socket that only its user can connect to. */
   readonly token: string | undefined
+  /** Values that no answer shows. */
+  readonly secretValues: SecretValues
   /** The text of the OpenAPI document. */
   readonly openapi: () => Promise<string>
   readonly log: Log
@@ -53,7 +56,7 @@ export async function answerExchange(
 }
 
 async function answerTo(request: IncomingMessage, needs: ExchangeNeeds): Promise<Answered> {
-  const { handlers, hosts, token, openapi } = needs
+  const { handlers, hosts, token, secretValues, openapi } = needs
   const { host, origin, authorization, 'transfer-encoding': coding } = request.headers
   checkHeaders(request.rawHeaders)
   checkFraming(request.httpVersion, host, coding)
@@ -67,7 +70,7 @@ async function answerTo(request: IncomingMessage, needs: ExchangeNeeds): Promise
   const { route, match } = findRoute(method, pathname)
   const body = await readBody(request)
   const found = await handlers[route.id](readParameters(route, match, searchParams, body))
-  return { status: 200, type: jsonType, text: `${JSON.stringify(found)}\n` }
+  return { status: 200, type: jsonType, text: secretValues.maskJson(`${JSON.stringify(found)}\n`, new Set()) }
 }
 
 const jsonType = 'application/json'

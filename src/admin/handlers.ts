@@ -1,28 +1,15 @@
 /** What each operation of the JSON API does. */
 import { type Clock, wallMs } from '../base/clock.ts'
 import type { LastError } from '../base/events.ts'
-import type { JsonObject } from '../base/json.ts'
 import type { Gateway, Overview } from '../gateway/gateway.ts'
 import { eraInWords } from '../protocol/revisions.ts'
 import { version } from '../base/version.ts'
 import { AdminError } from './admin-error.ts'
-import type { OperationId } from './api.ts'
+import type { Handlers } from './api-request.ts'
 import type { ClosedSessions } from './closed-sessions.ts'
+import { createUpstreamHandlers, type OperatedUpstreams } from './upstream-handlers.ts'
 import type { RecentErrors } from './recent-errors.ts'
 import type { ApiAnswers, ApiLastError, ApiSession } from './answers.ts'
-
-/** A request whose parameters have been read. */
-export interface ApiRequest {
-  /** The parts of the path that stand in braces. */
-  readonly segments: Readonly<Record<string, string>>
-  readonly counts: Readonly<Record<string, number>>
-  readonly texts: Readonly<Record<string, string>>
-  readonly body: JsonObject
-}
-
-export type Handlers = {
-  readonly [Id in OperationId]: (request: ApiRequest) => ApiAnswers[Id] | Promise<ApiAnswers[Id]>
-}
 
 /** What the process says of itself, and what an operator may do to it. */
 export interface OperatedProcess {
@@ -35,7 +22,7 @@ export interface OperatedProcess {
 }
 
 export interface HandlerNeeds {
-  readonly gateway: Pick<Gateway, 'health' | 'upstreamStates' | 'callsInFlight'> & { readonly overview: Overview }
+  readonly gateway: Pick<Gateway, 'health' | 'callsInFlight'> & OperatedUpstreams & { readonly overview: Overview }
   readonly process: OperatedProcess
   readonly closedSessions: ClosedSessions
   readonly recentErrors: RecentErrors
@@ -67,6 +54,7 @@ export function createHandlers({
   }
 
   return {
+    ...createUpstreamHandlers(gateway),
     async instance() {
       const { status, counts = {}, memory } = await gateway.health()
       const uptimeMs = Math.round(process.uptime() * 1000)
@@ -85,21 +73,6 @@ export function createHandlers({
           rssBytes: process.memoryUsage.rss(),
         },
         counts: { ...counts },
-      }
-    },
-    async upstreams() {
-      const states = await gateway.upstreamStates()
-      return {
-        upstreams: states.map(({ name, kind, standing, ok, reason, sinceMs, tools, counts, held }) => ({
-          name,
-          kind,
-          state: standing === 'started' ? (ok ? 'ready' : 'unhealthy') : standing,
-          why: reason,
-          since: timeOf(sinceMs),
-          tools,
-          counts: { ...counts },
-          held: held.map(({ tool, hash, change, differs }) => ({ tool, hash, change, differs: [...differs] })),
-        })),
       }
     },
     sessions({ counts: { limit = 0, offset = 0 }, texts: { client } }) {

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../base/json.ts'
 import { AdminError } from './admin-error.ts'
 import { api, type ApiOperation, type OperationId } from './api.ts'
-import type { ApiRequest } from './handlers.ts'
+import type { ApiRequest } from './api-request.ts'
 
 interface Route {
   readonly id: OperationId

@@ -51,6 +51,14 @@ const heldDefinition = z.strictObject({
   differs: z.array(z.string()),
 })
 
+const upstreamChange = z.strictObject({
+  upstream: z.string(),
+  changed: z.boolean().describe('Whether anything has changed: a pause that is not in force cannot be ended.'),
+  access: z.enum(['open', 'paused', 'disabled']),
+  resumesInMs: ms.optional(),
+  waiting: count.describe('Calls that wait in front of the upstream.'),
+})
+
 /** The answer of each operation. */
 export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> } = {
   instance: z.strictObject({
@@ -70,14 +78,46 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
       z.strictObject({
         name: z.string(),
         kind: z.string(),
-        state: z.enum(['starting', 'ready', 'failed', 'unhealthy']),
+        state: z.enum(['starting', 'ready', 'failed', 'unhealthy', 'paused', 'disabled']),
         why: z.string().optional().describe('Why calls are not served.'),
         since: time.describe('Since when it is in this state, as far as that was noticed.'),
+        resumesInMs: ms.optional().describe('When a pause ends by itself, in milliseconds from now.'),
+        restarting: z.string().optional().describe('Why calls wait although nothing is paused.'),
         tools: count,
+        workers: z.record(z.string(), count).describe('How many workers are in each state.'),
+        calls: count.describe('Calls that workers run.'),
+        waiting: count.describe('Calls that wait for a worker, or for the end of a pause.'),
+        oldestWaitMs: ms.describe('How long the first of them has waited, in milliseconds.'),
         counts,
-        held: z.array(heldDefinition).describe('Definitions of tools that are held back.'),
+        held: z.array(heldDefinition).describe('Definitions of tools that are held back, a hundred at most.'),
+        more: count.describe('How many more are held back.'),
       }),
     ),
+  }),
+  workers: z.strictObject({
+    total: count,
+    workers: z.array(
+      z.strictObject({
+        upstream: z.string(),
+        worker: count.optional().describe('Its number, as the log has it.'),
+        state: z.string(),
+        purpose: z.string(),
+        replaced: z.boolean().describe('Whether another one takes its place when its calls are over.'),
+        pid: count.optional(),
+        ageMs: ms,
+        calls: count.describe('Calls in flight.'),
+        callsTotal: count,
+        session: label.optional(),
+      }),
+    ),
+  }),
+  pauseUpstream: upstreamChange,
+  resumeUpstream: upstreamChange,
+  disableUpstream: upstreamChange,
+  enableUpstream: upstreamChange,
+  recycleUpstream: z.strictObject({
+    upstream: z.string(),
+    workers: z.array(count).describe('The numbers of those that are replaced.'),
   }),
   sessions: z.strictObject({ total: count, sessions: z.array(session) }),
   session: session.extend({

@@ -33,7 +33,7 @@ const maxReasonChars = 200
 
 /** The states, as far as there is room: what differs is left out first, then whole definitions, which are counted. */
 function listed(all: readonly UpstreamState[]): JsonObject {
-  const states = all.slice(0, mostUpstreams).map(({ reason, ...state }) => {
+  const states = all.slice(0, mostUpstreams).map(({ reason, counts: _figures, ...state }) => {
     return { ...state, ...(reason !== undefined && { reason: terminalSafeLine(reason, maxReasonChars) }) }
   })
   const bare = states.map(({ held: _held, ...rest }) => rest)

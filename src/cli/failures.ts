@@ -26,6 +26,7 @@ export type FailureCode =
   | 'admin_closed'
   | 'admin_denied'
   | 'session_unknown'
+  | 'upstream_busy'
   | 'upstream_unknown'
   | 'definition_unknown'
   | 'internal'
@@ -214,6 +215,11 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     1,
     'The running mcplex has no session with that label, or several whose labels begin so.',
     'Use a label that `mcplex sessions` shows; `mcplex sessions --closed` shows those that have ended.',
+  ),
+  upstream_busy: row(
+    1,
+    'Calls or workers of an upstream were waited for in vain; what was asked for is in force.',
+    'See with `mcplex upstreams --workers` what still runs.',
   ),
   upstream_unknown: row(
     1,

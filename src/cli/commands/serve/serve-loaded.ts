@@ -135,6 +135,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     admin = await openAdmin({
       gateway,
       process: operated,
+      secretValues,
       settings: loaded.admin,
       allowHosts: http.allowHosts,
       env: machine.env,

@@ -1,0 +1,142 @@
+/** What the operations on upstreams do. */
+import { sessionLabel } from '../base/ids.ts'
+import type { JsonObject } from '../base/json.ts'
+import { terminalSafeLine } from '../base/terminal-safe.ts'
+import type { Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
+import { AdminError } from './admin-error.ts'
+import type { ApiUpstream, ApiUpstreamChange, ApiWorker, UpstreamStateName } from './answers.ts'
+import type { ApiRequest, Handlers } from './api-request.ts'
+
+export type OperatedUpstreams = Pick<Gateway, 'upstreamStates' | 'operations'>
+
+/** A pause that is forgotten ends by itself. */
+const pauseMs = { standard: 300_000, longest: 3_600_000 }
+
+const most = { held: 100, reasonChars: 200 }
+
+type UpstreamHandlers = Pick<
+  Handlers,
+  | 'upstreams'
+  | 'workers'
+  | 'pauseUpstream'
+  | 'resumeUpstream'
+  | 'disableUpstream'
+  | 'enableUpstream'
+  | 'recycleUpstream'
+>
+
+export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHandlers {
+  /** @throws AdminError 404 */
+  const operated = ({ segments: { upstream = '' } }: ApiRequest): readonly [string, UpstreamOperations] => {
+    const operations = gateway.operations(upstream)
+    if (operations) return [upstream, operations]
+    throw new AdminError(404, 'upstream_unknown', `There is no upstream ${upstream}.`)
+  }
+
+  const changed = (name: string, operations: UpstreamOperations, isChanged: boolean): ApiUpstreamChange => {
+    const { access, resumesInMs, waiting } = operations.state()
+    return { upstream: name, changed: isChanged, access, resumesInMs, waiting }
+  }
+
+  return {
+    async upstreams() {
+      const states = await gateway.upstreamStates()
+      return { upstreams: states.map((state) => upstreamOf(state, gateway.operations(state.name))) }
+    },
+    async workers({ counts: { limit = 0 }, texts: { upstream } }) {
+      const names = (await gateway.upstreamStates()).map(({ name }) => name)
+      if (upstream !== undefined && !names.includes(upstream))
+        throw new AdminError(404, 'upstream_unknown', `There is no upstream ${upstream}.`)
+      const all = names
+        .filter((name) => upstream === undefined || name === upstream)
+        .flatMap((name) => (gateway.operations(name)?.workers() ?? []).map((facts) => ({ name, facts })))
+      return { total: all.length, workers: all.slice(0, limit).map(({ name, facts }) => workerOf(name, facts)) }
+    },
+    pauseUpstream(request) {
+      const [name, operations] = operated(request)
+      operations.pause(pauseIn(request.body))
+      return changed(name, operations, true)
+    },
+    resumeUpstream(request) {
+      const [name, operations] = operated(request)
+      const wasPaused = operations.state().resumesInMs !== undefined
+      operations.resume()
+      return changed(name, operations, wasPaused)
+    },
+    disableUpstream(request) {
+      const [name, operations] = operated(request)
+      const wasDisabled = operations.state().access === 'disabled'
+      operations.disable()
+      return changed(name, operations, !wasDisabled)
+    },
+    enableUpstream(request) {
+      const [name, operations] = operated(request)
+      const wasDisabled = operations.state().access === 'disabled'
+      operations.enable()
+      return changed(name, operations, wasDisabled)
+    },
+    recycleUpstream(request) {
+      const [name, operations] = operated(request)
+      const workers = operations.workers().flatMap(({ worker, state }) => (state === 'ended' ? [] : (worker ?? [])))
+      // It resolves when they have ended, which may take as long as their calls do.
+      void operations.recycle()
+      return { upstream: name, workers }
+    },
+  }
+}
+
+/** @throws AdminError 400 */
+function pauseIn({ forMs = pauseMs.standard }: JsonObject): number {
+  if (typeof forMs === 'number' && Number.isInteger(forMs) && forMs >= 1 && forMs <= pauseMs.longest) return forMs
+  throw new AdminError(400, 'bad_request', `forMs is a whole number from 1 to ${pauseMs.longest}.`)
+}
+
+function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undefined): ApiUpstream {
+  const { name, kind, reason, sinceMs, tools, counts, held } = state
+  const control = operations?.state()
+  const workers: Record<string, number> = {}
+  for (const worker of operations?.workers() ?? []) workers[worker.state] = (workers[worker.state] ?? 0) + 1
+  return {
+    name,
+    kind,
+    state: stateName(state, control?.access),
+    why: reason === undefined ? undefined : terminalSafeLine(reason, most.reasonChars),
+    since: new Date(sinceMs).toISOString(),
+    resumesInMs: control?.resumesInMs,
+    restarting: control?.restarting,
+    tools,
+    workers,
+    calls: counts['workerCalls'] ?? 0,
+    waiting: (counts['waitingCalls'] ?? 0) + (control?.waiting ?? 0),
+    oldestWaitMs: Math.max(counts['oldestWaitMs'] ?? 0, control?.oldestWaitMs ?? 0),
+    counts: { ...counts },
+    held: held
+      .slice(0, most.held)
+      .map(({ tool, hash, change, differs }) => ({ tool, hash, change, differs: [...differs] })),
+    more: Math.max(0, held.length - most.held),
+  }
+}
+
+function stateName(
+  { standing, ok }: UpstreamState,
+  access: 'open' | 'paused' | 'disabled' | undefined,
+): UpstreamStateName {
+  if (access === 'paused' || access === 'disabled') return access
+  return standing === 'started' ? (ok ? 'ready' : 'unhealthy') : standing
+}
+
+function workerOf(upstream: string, facts: ReturnType<UpstreamOperations['workers']>[number]): ApiWorker {
+  const { worker, state, purpose, isReplaced, pid, ageMs, calls, callsInFlight, session } = facts
+  return {
+    upstream,
+    worker,
+    state,
+    purpose,
+    replaced: isReplaced,
+    pid,
+    ageMs: Math.max(0, Math.round(ageMs)),
+    calls: callsInFlight,
+    callsTotal: calls,
+    session: session === undefined ? undefined : sessionLabel(session),
+  }
+}

@@ -1,0 +1,109 @@
+/** Pauses, resumes, disables, enables or recycles a server of a running instance, and tells what has become of it. */
+import type { ApiUpstreamChange } from '../../../admin/answers.ts'
+import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
+import { askDoor, type Door } from '../../door.ts'
+import { CommandFailed } from '../../failures.ts'
+import type { Outputs } from '../../outputs.ts'
+import { shortAge } from '../../table.ts'
+import type { UpstreamChange, UpstreamsAction } from './command.ts'
+
+type Change = Extract<UpstreamsAction, { readonly kind: UpstreamChange }>
+
+const lookEveryMs = 250
+
+/** A call may take an hour; whoever waits longer than this looks at the list instead. */
+const longestWaitMs = 600_000
+
+/** @throws CommandFailed if there is no such server, the instance does not answer, or the wait takes too long */
+export async function changeUpstream(
+  { kind, upstream, forMs, waits }: Change,
+  door: Door,
+  { isJson, isQuiet }: { readonly isJson: boolean; readonly isQuiet: boolean },
+  { stdout, stderr }: Outputs,
+): Promise<number> {
+  const segments = { upstream }
+  const tell = (answer: object, line: string): void => {
+    if (isJson) stdout.write(`${JSON.stringify({ event: kind, pid: door.pid, ...answer })}\n`)
+    else if (!isQuiet) stderr.write(`${line}\n`)
+  }
+  if (kind === 'recycle') {
+    const { workers } = await askDoor(door, 'recycleUpstream', { segments })
+    if (waits)
+      await until(door, upstream, 'workers that are to be replaced', () => areGone(door, upstream, new Set(workers)))
+    tell({ upstream, workers, waited: waits }, recycled(upstream, workers.length, waits))
+    return 0
+  }
+  const asked = { segments, ...(kind === 'pause' && { body: forMs === undefined ? {} : { forMs } }) }
+  const answer = await askDoor(door, operations[kind], asked)
+  if (waits) await until(door, upstream, 'calls', () => isIdle(door, upstream))
+  tell({ ...answer, waited: waits }, inWords(kind, answer, waits))
+  return 0
+}
+
+const operations = {
+  pause: 'pauseUpstream',
+  resume: 'resumeUpstream',
+  disable: 'disableUpstream',
+  enable: 'enableUpstream',
+} as const
+
+function recycled(upstream: string, count: number, waits: boolean): string {
+  if (count === 0) return `${upstream} has no worker to replace`
+  const workers = count === 1 ? '1 worker' : `${count} workers`
+  return waits
+    ? `${upstream}: ${workers} replaced`
+    : `${upstream}: ${workers} ${count === 1 ? 'is' : 'are'} replaced when their calls are over`
+}
+
+/** What has become of it, and what else is in force. */
+function inWords(
+  kind: keyof typeof operations,
+  { upstream, changed, access, resumesInMs, waiting }: ApiUpstreamChange,
+  waits: boolean,
+): string {
+  const idle = waits ? '; no call runs any more' : ''
+  const also = access === 'disabled' ? '; it is disabled, until `mcplex upstreams enable`' : ''
+  switch (kind) {
+    case 'pause':
+      return `${upstream} is paused for ${shortAge(resumesInMs ?? 0)}: new calls wait${idle}${also}`
+    case 'resume':
+      return changed
+        ? `${upstream} goes on: ${waiting} calls still wait${also}`
+        : `${upstream} is not paused: nothing to do${also}`
+    case 'disable':
+      return `${upstream} is disabled${changed ? '' : ' already'}: its calls are refused${idle}`
+    case 'enable': {
+      const paused = resumesInMs === undefined ? '' : `; it is paused for another ${shortAge(resumesInMs)}`
+      return changed ? `${upstream} is enabled${paused}` : `${upstream} is not disabled: nothing to do${paused}`
+    }
+  }
+}
+
+/** Whether no call runs. */
+async function isIdle(door: Door, name: string): Promise<boolean> {
+  const { upstreams } = await askDoor(door, 'upstreams')
+  return upstreams.find((one) => one.name === name)?.calls === 0
+}
+
+async function areGone(door: Door, upstream: string, replaced: ReadonlySet<number>): Promise<boolean> {
+  const { workers } = await askDoor(door, 'workers', { query: { upstream, limit: 1000 } })
+  return !workers.some(({ worker, state }) => worker !== undefined && replaced.has(worker) && state !== 'ended')
+}
+
+async function until(door: Door, upstream: string, what: string, isOver: () => Promise<boolean>): Promise<void> {
+  const endMs = clock.now() + longestWaitMs
+  const awake = stayAwake()
+  try {
+    while (!(await isOver())) {
+      if (clock.now() >= endMs) throw busy(door, upstream, what)
+      await pause(clock, lookEveryMs)
+    }
+  } finally {
+    awake.stop()
+  }
+}
+
+function busy({ name }: Door, upstream: string, what: string): CommandFailed {
+  const message = `${upstream} of ${name} still has ${what} after ${longestWaitMs / 60_000} minutes; what was asked for is in force`
+  return new CommandFailed([{ code: 'upstream_busy', message, notes: [['try', 'mcplex upstreams --workers']] }])
+}

@@ -1,0 +1,98 @@
+/** Prints the servers and the workers of an instance: tables, or one object for programs. */
+import type { ApiUpstream, ApiWorker } from '../../../admin/answers.ts'
+import { terminalSafe } from '../../../base/terminal-safe.ts'
+import { askDoor, type Door } from '../../door.ts'
+import type { Outputs } from '../../outputs.ts'
+import { shortAge, table } from '../../table.ts'
+
+const columns = ['NAME', 'KIND', 'STATE', 'TOOLS', 'WORKERS', 'CALLS', 'WAITING', 'OLDEST', 'SINCE']
+
+/** @throws CommandFailed if the instance does not answer */
+export async function listUpstreams(door: Door, isJson: boolean, outputs: Outputs): Promise<number> {
+  const { upstreams } = await askDoor(door, 'upstreams')
+  return printUpstreams(upstreams, door.pid, isJson, outputs)
+}
+
+export function printUpstreams(
+  upstreams: readonly ApiUpstream[],
+  pid: number | undefined,
+  isJson: boolean,
+  { stdout }: Outputs,
+): number {
+  if (isJson) stdout.write(`${JSON.stringify({ event: 'upstreams', pid, upstreams })}\n`)
+  else stdout.write(`${table(columns, upstreams.map(row))}${upstreams.flatMap(detailsOf).join('')}`)
+  return 0
+}
+
+function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, since }: ApiUpstream): string[] {
+  const states = Object.entries(workers).map(([one, count]) => `${count} ${one}`)
+  return [
+    name,
+    kind,
+    state,
+    String(tools),
+    states.join(', '),
+    String(calls),
+    String(waiting),
+    waiting === 0 ? '' : shortAge(oldestWaitMs),
+    since,
+  ]
+}
+
+/** What else there is to say of a server: why it does not serve, and what is held back. */
+function detailsOf({ name, why, resumesInMs, restarting, held, more }: ApiUpstream): string[] {
+  const definitions = held.flatMap(({ tool, hash, change, differs }) => [
+    `${name} holds back: ${tool} is ${change}, ${hash}`,
+    ...differs.map((line) => `    ${line}`),
+  ])
+  const lines = [
+    ...(why === undefined ? [] : [`${name}: ${why}`]),
+    ...(resumesInMs === undefined ? [] : [`${name} resumes by itself in ${shortAge(resumesInMs)}`]),
+    ...(restarting === undefined ? [] : [`${name}: calls wait, ${restarting}`]),
+    ...definitions,
+    ...(more > 0 ? [`${name} holds back ${more} more`] : []),
+    ...(definitions.length > 0 ? [`to accept: mcplex upstreams accept ${name} [hash]`] : []),
+  ]
+  return lines.map((line) => `${terminalSafe(line)}\n`)
+}
+
+const workerColumns = ['SERVER', 'WORKER', 'STATE', 'PURPOSE', 'PID', 'AGE', 'CALLS', 'TOTAL', 'SESSION']
+
+/** As many as one answer has. */
+const mostWorkers = 1000
+
+/** @throws CommandFailed if the instance does not answer */
+export async function listWorkers(door: Door, isJson: boolean, { stdout }: Outputs): Promise<number> {
+  const { total, workers } = await askDoor(door, 'workers', { query: { limit: mostWorkers } })
+  if (isJson) stdout.write(`${JSON.stringify({ event: 'workers', pid: door.pid, total, workers })}\n`)
+  else {
+    const more = total > workers.length ? `${total - workers.length} more\n` : ''
+    stdout.write(`${table(workerColumns, workers.map(workerRow))}${more}`)
+  }
+  return 0
+}
+
+function workerRow({
+  upstream,
+  worker,
+  state,
+  purpose,
+  replaced,
+  pid,
+  ageMs,
+  calls,
+  callsTotal,
+  session,
+}: ApiWorker): string[] {
+  return [
+    upstream,
+    String(worker ?? ''),
+    replaced && state !== 'retiring' ? `${state}, replaced` : state,
+    purpose,
+    String(pid ?? ''),
+    shortAge(ageMs),
+    String(calls),
+    String(callsTotal),
+    session ?? '',
+  ]
+}
