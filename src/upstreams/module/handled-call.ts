@@ -62,7 +62,7 @@ export class HandledCall implements ToolCall {
       const { progressToken, notify } = this.#needs
       if (progressToken === undefined || this.#isOver) return
       const params = { progressToken, progress, total, message }
-      notify({ jsonrpc: '2.0', method: 'notifications/progress', params } as JsonObject)
+      notify({ jsonrpc: '2.0', method: 'notifications/progress', params })
     }
   }
 
