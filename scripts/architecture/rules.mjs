@@ -47,7 +47,7 @@ export const modules = {
   sessions: { may: ports, instead: siblings },
   client: { may: ports, instead: siblings },
   upstreams: {
-    may: ports,
+    may: [...ports, 'upstreams/control/options.ts'],
     types: ['upstreams/pooling/isolation-modes.ts', 'upstreams/stdio/options.ts', 'upstreams/module/options.ts'],
     instead: 'The port of upstreams knows none of its parts.',
   },

@@ -100,6 +100,8 @@ test('tells exactly how many are served before a new entry, after any churn', ()
       const own = { ...at, number: -1 }
       const ahead = queue.ahead(pathOf(at))
       queue.add(pathOf(at), own)
+      queue.add(pathOf(at), { ...at, number: -2 })
+      assert.equal(queue.aheadOf(pathOf(at), own), ahead)
       let served = 0
       while (taken(queue) !== own) served++
       assert.equal(ahead, served)

@@ -80,9 +80,24 @@ export class FairQueue<Entry> {
 
   /** How many entries are served before one that is added now, as long as none is added, removed or refused meanwhile. */
   ahead(path: readonly string[]): number {
+    return this.#ahead(path, ({ size }) => size)
+  }
+
+  /** The same for an entry that is in the queue: `entry`, in the line of the path. */
+  aheadOf(path: readonly string[], entry: Entry): number {
+    return this.#ahead(path, ({ line }) =>
+      Math.max(
+        0,
+        line.values.findIndex((queued) => queued.entry === entry),
+      ),
+    )
+  }
+
+  #ahead(path: readonly string[], inOwnLine: (node: Keyed<Entry>) => number): number {
     const nodes: Array<Keyed<Entry> | undefined> = [this.#root]
     for (const key of path) nodes.push(nodes.at(-1)?.children.get(key))
-    let ahead = nodes.at(-1)?.size ?? 0
+    const own = nodes.at(-1)
+    let ahead = own ? inOwnLine(own) : 0
     for (let depth = path.length; depth > 0; depth--) {
       const parent = nodes[depth - 1]
       if (parent) ahead += aheadOf(nodes[depth] ?? keyed('', this.#weightOf(path.slice(0, depth))), parent, ahead + 1)

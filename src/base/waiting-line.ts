@@ -87,6 +87,12 @@ export class WaitingLine<Result, About> {
     last?.refuse(refusalWhenDisplaced(last.about))
   }
 
+  /** How many waits get a result before that of `about`, in the line of the path. */
+  aheadOf(path: readonly string[], about: About): number {
+    const waiter = this.#queue.entries.find((one) => one.about === about)
+    return waiter ? this.#queue.aheadOf(path, waiter) : 0
+  }
+
   /**
    * Offers something to the first wait of each key in turn, until one takes it.
    * @param resultFor returns the result for a wait, or undefined if there is none for it; it may begin and end other waits,

@@ -46,7 +46,8 @@ export function assembleEndpoints(provided: ReadonlyMap<string, Provided>): Reco
 }
 
 /** What is wrong with the upstreams and endpoints as a whole. */
-export function checkUpstreams({ upstreams, endpoints, aliases, aliasPlaces }: ProvidedSettings): Problem[] {
+export function checkUpstreams(provided: ProvidedSettings): Problem[] {
+  const { upstreams, endpoints, aliases, aliasPlaces } = provided
   const problems: Problem[] = []
   if (upstreams.size === 0)
     problems.push({ code: 'config_command', where: 'upstreams', message: 'there is no server to serve', notes: [] })
@@ -85,6 +86,7 @@ export function checkUpstreams({ upstreams, endpoints, aliases, aliasPlaces }: P
         notes: [['try', `another name for the endpoint, such as ${name}-view`]],
       })
   }
+  problems.push(...idleLimits(provided))
   const names = [...upstreams.keys()].filter((name) => nameShape.test(name))
   for (const { of, message } of namesProblems(names, Object.fromEntries(aliases ?? []))) {
     const place = 'upstream' in of ? upstreams.get(of.upstream)?.place : aliasPlaces?.get(of.alias)
@@ -97,6 +99,24 @@ export function checkUpstreams({ upstreams, endpoints, aliases, aliasPlaces }: P
     })
   }
   return problems
+}
+
+/** Limits that limit nothing, because none of the upstreams that share them says how many calls may run at once. */
+function idleLimits({ upstreams, values: all }: ProvidedSettings): Problem[] {
+  const valueOf = (own: Provided, key: string): ProvidedValue | undefined => own.get(key) ?? all.get(`upstream.${key}`)
+  const sharing = new Map<unknown, ProvidedUpstream[]>()
+  for (const one of upstreams.values()) {
+    const limit = valueOf(one.values, 'limit')?.value ?? ''
+    if (limit !== '') sharing.set(limit, [...(sharing.get(limit) ?? []), one])
+  }
+  return [...sharing.values()].flatMap((ones): Problem[] => {
+    const [first] = ones
+    const isIdle = ones.every(({ values }) => [undefined, 0].includes(valueOf(values, 'concurrency')?.value as number))
+    const limit = first && valueOf(first.values, 'limit')
+    if (!isIdle || !limit) return []
+    const message = `${limit.quote} limits nothing: no server with this limit has a concurrency`
+    return [{ code: 'config_value', ...spotOf(limit), message, notes: [['try', 'concurrency: 5 beside it']] }]
+  })
 }
 
 /** Patterns of endpoints that are probably misspelt, or meant for an upstream that is gone. */

@@ -74,6 +74,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const lateStarts = new LateStarts(log, events, clock)
   const inForce = { settings }
   const isNamed = (): boolean => !isUnnamed(inForce.settings)
+  const logOf = (name: string): Log => (isNamed() ? logWith(log, { upstream: name }) : log)
   const create = upstreamCreator({
     limits: settings.limits,
     sessionServices: () => ({ states: toolStates, sessions }),
@@ -89,15 +90,9 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const upstreams = new ServedUpstreams({
     setups: settings.upstreams,
     create,
-    createControl: (name, current) =>
-      new UpstreamControl({
-        name,
-        current,
-        ...settings.limits,
-        clock,
-        log: isNamed() ? logWith(log, { upstream: name }) : log,
-        events,
-      }),
+    createControl: (name, current, line) =>
+      new UpstreamControl({ name, current, line, queue: settings.limits.queue, clock, log: logOf(name), events }),
+    limits: settings.limits,
     listWaitMs: settings.limits.upstreamWaitMs,
     clock,
     log,

@@ -125,10 +125,13 @@ function compareSettings(current: Settings, next: Settings, replaced: readonly s
   }
 }
 
-/** The settings of upstreams but for those that a running one can change: how many workers it has. */
+/** The settings of upstreams but for those that a running one can change: how many workers it has, and calls at once. */
 function withoutSizes(upstreams: Settings['upstreams']): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(upstreams).map(([name, { pool: _pool, spares: _spares, ...rest }]) => [name, rest]),
+    Object.entries(upstreams).map(([name, setup]) => {
+      const { pool: _pool, spares: _spares, concurrency: _concurrency, limit: _limit, ...rest } = setup
+      return [name, rest]
+    }),
   )
 }
 

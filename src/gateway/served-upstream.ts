@@ -71,9 +71,11 @@ export class ServedUpstream {
     return this.#setup
   }
 
-  /** Changes how many workers it may have, and how many spares. Workers beyond that end when they are idle for long enough. */
-  resize({ pool, spares }: Pick<UpstreamSetup, 'pool' | 'spares'>): void {
-    Object.assign(this.#setup, { pool, spares })
+  /**
+   * Changes how many workers, spares and calls at once it may have. Workers beyond that end when they are idle for long enough.
+   */
+  resize({ pool, spares, concurrency, limit }: Pick<UpstreamSetup, 'pool' | 'spares' | 'concurrency' | 'limit'>): void {
+    Object.assign(this.#setup, { pool, spares, concurrency, limit })
   }
 
   /** What the start has found out; undefined until then. */

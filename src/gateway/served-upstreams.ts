@@ -10,6 +10,7 @@ import { sumCounts } from '../base/sum-counts.ts'
 import { unlessCancelled } from '../base/unless-cancelled.ts'
 import { within } from '../catalog/within.ts'
 import type { RawObject } from '../protocol/json-text.ts'
+import type { CallLine } from '../upstreams/control/call-line.ts'
 import type { ControlledUpstream, UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
@@ -24,7 +25,13 @@ export interface ServedUpstreamsNeeds {
   readonly setups: Readonly<Record<string, UpstreamSetup>>
   readonly create: CreateUpstream
   /** Makes what stands in front of the calls of a name. @param current the upstream that has the name */
-  readonly createControl: (name: string, current: () => ControlledUpstream | undefined) => UpstreamControl
+  readonly createControl: (
+    name: string,
+    current: () => ControlledUpstream | undefined,
+    line: CallLine,
+  ) => UpstreamControl
+  /** How many calls may wait in front of an upstream, and for how long, in milliseconds. */
+  readonly limits: { readonly queue: number; readonly queueWaitMs: number }
   /** How long the lists of an upstream are waited for before it takes the place of another one, in milliseconds. */
   readonly listWaitMs: number
   readonly clock: Clock
@@ -54,8 +61,11 @@ export class ServedUpstreams {
 
   constructor(needs: ServedUpstreamsNeeds) {
     this.#needs = needs
-    this.#controls = new UpstreamControls((name) => needs.createControl(name, () => this.#byName.get(name)?.behind))
+    this.#controls = new UpstreamControls({ ...needs.limits, clock: needs.clock }, (name, line) =>
+      needs.createControl(name, () => this.#byName.get(name)?.behind, line),
+    )
     for (const [name, setup] of Object.entries(needs.setups)) this.#byName.set(name, this.#make(name, setup))
+    this.#applyLimits()
   }
 
   #make(name: string, setup: UpstreamSetup): ServedUpstream {
@@ -187,6 +197,7 @@ export class ServedUpstreams {
       if (served) this.#byName.set(name, served)
     }
     for (const served of prepared) this.#others.delete(served)
+    this.#applyLimits()
     this.#forgetControls()
     for (const { name, facts } of before.values())
       if (!this.#byName.has(name) && facts?.instance !== undefined) this.#removed.add(facts.instance)
@@ -216,6 +227,10 @@ export class ServedUpstreams {
       void this.discard(served).finally(() => this.#inVain.delete(served))
     }
     this.#forgetControls()
+  }
+
+  #applyLimits(): void {
+    this.#controls.apply(new Map(Array.from(this.#byName, ([name, { setup }]) => [name, setup])))
   }
 
   /** Forgets what an operator did at names that no upstream has any more, or is about to get. */

@@ -1,24 +1,53 @@
-/** What stands in front of the calls of each upstream, by name. It stays when another upstream takes the place of one. */
+/**
+ * What stands in front of the calls of each upstream, by name, and the limits that several of them share. It stays when
+ * another upstream takes the place of one.
+ */
+import { CallLine, type CallLineNeeds } from '../upstreams/control/call-line.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
+import type { ControlSettings } from '../upstreams/control/options.ts'
 
 export class UpstreamControls {
-  readonly #create: (name: string) => UpstreamControl
-  readonly #byName = new Map<string, UpstreamControl>()
+  readonly #lineNeeds: CallLineNeeds
+  readonly #create: (name: string, line: CallLine) => UpstreamControl
+  readonly #byName = new Map<string, { readonly control: UpstreamControl; readonly ownLine: CallLine }>()
+  /** The lines of limits that have a name. */
+  #shared: ReadonlyMap<string, CallLine> = new Map()
 
-  constructor(create: (name: string) => UpstreamControl) {
+  constructor(lineNeeds: CallLineNeeds, create: (name: string, line: CallLine) => UpstreamControl) {
+    this.#lineNeeds = lineNeeds
     this.#create = create
   }
 
   /** That of an upstream which has the name, or is about to get it. */
   of(name: string): UpstreamControl {
-    const control = this.#byName.get(name) ?? this.#create(name)
-    this.#byName.set(name, control)
+    const found = this.#byName.get(name)
+    if (found) return found.control
+    const ownLine = new CallLine(this.#lineNeeds)
+    const control = this.#create(name, ownLine)
+    this.#byName.set(name, { control, ownLine })
     return control
+  }
+
+  /** Applies the settings of the upstreams that are in place. Upstreams that name the same limit share one line. */
+  apply(settings: ReadonlyMap<string, ControlSettings>): void {
+    const shared = new Map<string, CallLine>()
+    const most = new Map<CallLine, number>()
+    for (const [name, { concurrency, limit }] of settings) {
+      const found = this.#byName.get(name)
+      if (!found) continue
+      const line = limit === '' ? found.ownLine : (shared.get(limit) ?? this.#shared.get(limit))
+      const to = line ?? new CallLine(this.#lineNeeds)
+      if (limit !== '') shared.set(limit, to)
+      found.control.moveTo(to)
+      most.set(to, Math.min(most.get(to) ?? Infinity, concurrency === 0 ? Infinity : concurrency))
+    }
+    this.#shared = shared
+    for (const [line, concurrency] of most) line.concurrency = concurrency
   }
 
   /** Forgets what was done at names that are not in use any more. */
   keepOnly(names: ReadonlySet<string>): void {
-    for (const [name, control] of this.#byName) {
+    for (const [name, { control }] of this.#byName) {
       if (names.has(name)) continue
       this.#byName.delete(name)
       control.release()
@@ -26,6 +55,6 @@ export class UpstreamControls {
   }
 
   close(): void {
-    for (const control of this.#byName.values()) control.close()
+    for (const { control } of this.#byName.values()) control.close()
   }
 }

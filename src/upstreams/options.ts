@@ -1,4 +1,5 @@
 /** The settings that every kind of upstream has: which clients share its workers, how many there are, and time limits. */
+import { type ControlSettings, controlOptions } from './control/options.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { OptionTable } from '../base/option.ts'
 import type { ModuleSettings } from './module/options.ts'
@@ -14,7 +15,7 @@ export type Stateless = 'refuse' | 'principal' | 'call' | 'shared'
 export type Protocol =
   'auto' | 'legacy' | 'modern' | '2026-07-28' | '2025-11-25' | '2025-06-18' | '2025-03-26' | '2024-11-05'
 
-export interface UpstreamSettings {
+export interface UpstreamSettings extends ControlSettings {
   /** Undefined: `session` for servers of the session-based era, `shared` for stateless ones. */
   readonly mode: Mode | undefined
   /** Applies where the mode is `session`. */
@@ -96,6 +97,7 @@ export function mayRefuseStateless({
 }
 
 export const upstreamOptions: OptionTable<UpstreamSettings> = {
+  ...controlOptions,
   mode: {
     kind: 'choice',
     flag: 'mode',

@@ -7,19 +7,23 @@ import { silentLog } from '../../base/log.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { emptyObject } from '../../protocol/json-text.ts'
+import { CallLine } from './call-line.ts'
 import { longestPauseMs } from './operations.ts'
 import { type ControlledUpstream, UpstreamControl } from './upstream-control.ts'
 import type { WorkerFacts } from '../upstream.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** An upstream that answers each call at once, and has room for as many as the test says. */
+/** An upstream that answers each call at once, or when the test says so, and has room for as many as that says. */
 class AnsweringUpstream implements ControlledUpstream {
   readonly ran: string[] = []
   waitingCalls = 0
+  /** Calls that run, each with what ends it; undefined: calls end at once. */
+  running: Array<() => void> | undefined
 
   async *call({ session }: Call): Reply {
     this.ran.push(session ?? 'none')
+    if (this.running) await new Promise<void>((resolve) => this.running?.push(resolve))
     yield { kind: 'notification', method: 'notifications/progress', params: emptyObject }
     return { answer: { kind: 'result', result: emptyObject }, era: 'legacy', worker: undefined }
   }
@@ -89,7 +93,7 @@ beforeEach(() => {
   control = new UpstreamControl({
     name: 'mine',
     queue: 4,
-    queueWaitMs: 1000,
+    line: new CallLine({ queue: 4, queueWaitMs: 1000, clock }),
     current: () => current,
     clock,
     log: silentLog,
@@ -191,6 +195,7 @@ describe('a pause', () => {
 
   test('lets no more calls run at once than the upstream has room for in its own line', async () => {
     upstream.waitingCalls = 3
+    upstream.running = []
     control.pause(5000)
     const calls = ['a', 'b', 'c'].map((session) => make(session))
     control.resume()
@@ -199,6 +204,8 @@ describe('a pause', () => {
     expect(upstream.ran).toEqual(['a'])
     upstream.waitingCalls = 0
     clock.advance(100)
+    await settled()
+    for (const end of upstream.running) end()
     await Promise.all([...calls, late].map(({ end }) => end))
     expect(upstream.ran).toEqual(['a', 'b', 'c', 'a'])
   })
@@ -264,4 +271,183 @@ test('a close refuses calls that wait', async () => {
   control.close()
   expect(await call.end).toBe('draining')
   expect(await make('b').end).toBe('draining')
+})
+
+describe('a limit', () => {
+  let line: CallLine
+
+  beforeEach(() => {
+    line = new CallLine({ queue: 100, queueWaitMs: 10_000, clock })
+    control.moveTo(line)
+    line.concurrency = 2
+    upstream.running = []
+  })
+
+  /** Lets the calls that run end, each after so long. */
+  async function endAfter(ms: number): Promise<void> {
+    clock.advance(ms)
+    for (const end of upstream.running?.splice(0) ?? []) end()
+    await settled()
+  }
+
+  test('has so many calls run at once; others wait in fair turns', async () => {
+    const calls = ['busy', 'busy', 'busy', 'busy', 'other'].map((session) => make(session))
+    await settled()
+    expect(upstream.ran).toEqual(['busy', 'busy'])
+    expect([line.running, control.state().waiting]).toEqual([2, 3])
+    await endAfter(10)
+    expect(upstream.ran).toEqual(['busy', 'busy', 'busy', 'other'])
+    await endAfter(10)
+    await endAfter(10)
+    const ends = await Promise.all(calls.map(({ end }) => end))
+    expect(ends[4]).toMatchObject({ queueMs: 10 })
+    expect(line.running).toBe(0)
+  })
+
+  test('refuses a call at once that would wait for too long, by what calls took; one of another session still has its turn', async () => {
+    for (let at = 0; at < 4; at++) {
+      const two = [make('a'), make('a')]
+      await settled()
+      await endAfter(4000)
+      await Promise.all(two.map(({ end }) => end))
+    }
+    // Each takes 4 s, two at once: after five in line it takes 12 s.
+    const calls = Array.from({ length: 7 }, () => make('a'))
+    await settled()
+    const refused = new ControlledReplyEnd(control.call(callOf('a'), upstream))
+    expect(await refused.error).toMatchObject({ code: 'overloaded', retryAfterMs: 2000 })
+    const other = make('b')
+    await settled()
+    expect(control.state().waiting).toBe(6)
+    while (line.running > 0) await endAfter(3000)
+    expect((await Promise.all([...calls, other].map(({ end }) => end))).every((end) => typeof end === 'object')).toBe(
+      true,
+    )
+  })
+
+  test('is raised, lowered and lifted while calls run', async () => {
+    const calls = Array.from({ length: 6 }, () => make('a'))
+    await settled()
+    line.concurrency = 4
+    await settled()
+    expect(line.running).toBe(4)
+    line.concurrency = 1
+    upstream.running?.shift()?.()
+    await settled()
+    expect([line.running, control.state().waiting]).toEqual([3, 2])
+    line.concurrency = Infinity
+    await settled()
+    expect([line.running, control.state().waiting]).toEqual([5, 0])
+    await endAfter(1)
+    await Promise.all(calls.map(({ end }) => end))
+  })
+
+  test('of several upstreams counts their calls together; one that is held keeps back no other', async () => {
+    const other = new UpstreamControl({
+      name: 'other',
+      queue: 4,
+      line,
+      current: () => undefined,
+      clock,
+      log: silentLog,
+      events: createEvents(),
+    })
+    const calls = [make('a'), make('a')]
+    await settled()
+    control.pause(60_000)
+    const held = make('a')
+    const waits = endOf(other.call(callOf('a'), upstream))
+    await settled()
+    expect([control.state().waiting, other.state().waiting]).toEqual([1, 1])
+    await endAfter(1)
+    await endAfter(1)
+    expect(await waits).toMatchObject({ answer: { kind: 'result' } })
+    expect(control.state().waiting).toBe(1)
+    control.resume()
+    await settled()
+    await endAfter(1)
+    await Promise.all([...calls, held].map(({ end }) => end))
+  })
+
+  test('gives back the turn of a call that is cancelled, fails, or is left by its reader', async () => {
+    const [first, second] = [control.call(callOf('a'), upstream), control.call(callOf('a'), upstream)]
+    void first.next()
+    void second.next()
+    await settled()
+    const waits = make('b')
+    await settled()
+    expect(line.running).toBe(2)
+    for (const end of upstream.running?.splice(0) ?? []) end()
+    await first.return(undefined as never)
+    await settled()
+    expect(upstream.ran).toHaveLength(3)
+    waits.cancel.cancel('gone')
+    await endAfter(0)
+    await waits.end
+    await second.return(undefined as never)
+    const fails = control.call(callOf('a'), {
+      call: () => {
+        throw new Refusal('upstream_unavailable')
+      },
+    })
+    await expect(fails.next()).rejects.toMatchObject({ code: 'upstream_unavailable' })
+    expect(line.running).toBe(0)
+  })
+})
+
+/** Reads a reply to its end for the error that ends it. */
+class ControlledReplyEnd {
+  readonly error: Promise<unknown>
+
+  constructor(reply: Reply) {
+    this.error = reply.next().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+  }
+}
+
+describe('a client that streams', () => {
+  /** What a call that waits is told within 12 s. */
+  async function toldWithin12s(more: Partial<Call>): Promise<readonly unknown[]> {
+    control.pause(60_000)
+    const sinceMs = clock.now()
+    const others = [make('other'), make('other')]
+    const reply = control.call(callOf('a', more), upstream)
+    const told: unknown[] = []
+    let firstMs = 0
+    const read = (async () => {
+      for (;;) {
+        const step = await reply.next()
+        if (step.done === true) return
+        told.push(step.value.params?.value)
+        if (told.length === 1) firstMs = clock.now() - sinceMs
+      }
+    })()
+    await settled()
+    for (let passed = 0; passed < 12; passed++) {
+      clock.advance(1000)
+      await settled()
+    }
+    const before = told.length
+    expect(before > 0 ? firstMs : 5000).toBe(5000)
+    control.resume()
+    await Promise.all([read, ...others.map(({ end }) => end)])
+    return told.slice(0, before)
+  }
+
+  test('is told its place and the wait after 5 s, as progress that rises below that of any server', async () => {
+    const message = (s: number): string => `The call waits for its turn: place 2 in line, about ${s} s from now.`
+    expect(await toldWithin12s({ progressToken: '"p"' })).toEqual([
+      { progressToken: 'p', progress: -1, message: message(55) },
+      { progressToken: 'p', progress: -0.5, message: message(50) },
+    ])
+  })
+
+  test('is told by a log message if it wants no progress, unless it wants none of those either', async () => {
+    const told = await toldWithin12s({})
+    expect(told).toMatchObject([{ level: 'info', logger: 'mcplex' }, { level: 'info' }])
+    expect(await toldWithin12s({ logLevel: 'error' })).toEqual([])
+    expect(await toldWithin12s({ session: undefined })).toEqual([])
+  })
 })

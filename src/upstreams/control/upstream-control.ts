@@ -1,28 +1,33 @@
 /**
- * What stands in front of the calls of one upstream, of whatever kind: its operator pauses and disables it here, and calls
- * wait here while its server is known to be restarting. While nothing is held, a call passes at once and costs a comparison.
+ * What stands in front of the calls of one upstream, of whatever kind: its operator pauses and disables it here, calls wait
+ * here while its server is known to be restarting, and for their turn if only so many may run at once. While nothing is
+ * held and nothing is limited, a call passes at once and costs a comparison.
  *
  * It belongs to the name: when another upstream takes the place of one, what was done goes on, and the calls that wait run
  * on the new one (docs/decisions/0047).
  */
-import type { Clock, Timer } from '../../base/clock.ts'
+import { Cancel } from '../../base/cancel.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Lease } from '../../base/lease.ts'
 import type { Log } from '../../base/log.ts'
 import { Refusal } from '../../base/refusal.ts'
-import { WaitingLine } from '../../base/waiting-line.ts'
-import type { Call, Reply } from '../../protocol/call.ts'
+import { Wakeup } from '../../base/wakeup.ts'
+import { type Call, forget, type Reply, type Update } from '../../protocol/call.ts'
 import type { Upstream, WorkerFacts } from '../upstream.ts'
+import type { CallLine, CallTurn, LineMember } from './call-line.ts'
+import { type BegunCall, type CallEnd, ControlledReply } from './controlled-reply.ts'
 import { Holds } from './holds.ts'
-import { type UpstreamAccess, type ControlState, longestPauseMs, type UpstreamOperations } from './operations.ts'
+import { type ControlState, longestPauseMs, type UpstreamAccess, type UpstreamOperations } from './operations.ts'
+import { noticeMs, waitNotice } from './wait-notices.ts'
 
 export interface UpstreamControlNeeds {
   /** The name of the upstream. */
   readonly name: string
-  /** How many calls may wait. */
+  /** How many calls may wait, here and in the line of the upstream itself. */
   readonly queue: number
-  /** How long a call may wait besides the time for which calls are held, in milliseconds. */
-  readonly queueWaitMs: number
+  /** The line of its calls until it is given another one. */
+  readonly line: CallLine
   /** The upstream that has the name now; undefined if there is none any more. */
   readonly current: () => ControlledUpstream | undefined
   readonly clock: Clock
@@ -34,52 +39,72 @@ export interface UpstreamControlNeeds {
 /** What calls run on. */
 export type ControlledUpstream = Pick<Upstream, 'call' | 'counts' | 'recycle' | 'workers'>
 
-interface WaitingCall {
-  readonly sinceMs: number
-}
-
-/** When calls that wait for room are looked at again, in milliseconds. */
-const roomPauseMs = 20
-
-export class UpstreamControl implements UpstreamOperations {
+export class UpstreamControl implements UpstreamOperations, LineMember {
+  readonly name: string
   readonly #needs: UpstreamControlNeeds
   readonly #holds: Holds
-  readonly #line: WaitingLine<true, WaitingCall>
+  #line: CallLine
+  /** Lines that it has left, in which calls of it may still wait. */
+  readonly #formerLines = new Set<CallLine>()
+  #heldUntilMs = 0
   #isDisabled = false
   #access: UpstreamAccess = 'open'
   #isClosed = false
-  #timer: Timer | undefined
-  /** Whether calls pass at once. */
-  #isOpen = true
+  /** Whether calls do not simply pass, even if the line is open. */
+  #isObserved = false
 
   constructor(needs: UpstreamControlNeeds) {
-    const { clock, queue } = needs
+    this.name = needs.name
     this.#needs = needs
-    this.#holds = new Holds(clock, () => this.#changed())
-    this.#line = new WaitingLine({
-      clock,
-      bound: queue,
-      refusalWhenDue: (waiting) => this.#refusalWhenDue(waiting),
-      refusalWhenDisplaced: () => this.#full(),
-    })
+    this.#line = needs.line
+    this.#holds = new Holds(needs.clock, () => this.#changed())
   }
 
   /** Runs a call on an upstream of this name, as soon as it may. */
   call(call: Call, upstream: Pick<ControlledUpstream, 'call'>): Reply {
-    return this.#isOpen || beginsNothing(call) ? upstream.call(call) : this.#callLater(call, upstream)
+    if ((!this.#isObserved && this.#line.isOpen) || beginsNothing(call)) return upstream.call(call)
+    return new ControlledReply(() => {
+      this.#refuseUnlessOpen()
+      const turn = this.#line.take(this)
+      return turn ? this.#begin(call, upstream, turn) : { reply: this.#callLater(call, upstream), ended() {} }
+    })
+  }
+
+  /** From now on calls come to this line. Those that wait in another one have their turn there. */
+  moveTo(line: CallLine): void {
+    if (line === this.#line) return
+    this.#formerLines.add(this.#line)
+    this.#line = line
+  }
+
+  get isHeld(): boolean {
+    return this.#isDisabled || this.#holds.isHeld
+  }
+
+  get heldForMs(): number {
+    const nowMs = this.#needs.clock.now()
+    return Math.max(0, (this.#holds.untilMs ?? nowMs) - nowMs)
+  }
+
+  get heldUntilMs(): number {
+    return this.#heldUntilMs
+  }
+
+  /** What would be refused in the line of the upstream itself, because that is full, waits here. */
+  get room(): number {
+    const { queue, current } = this.#needs
+    return this.#line.concurrency < queue ? Infinity : queue - (current()?.counts()['waitingCalls'] ?? 0)
   }
 
   state(): ControlState {
     const nowMs = this.#needs.clock.now()
-    let oldestMs = nowMs
-    for (const { about } of this.#line.waiters) oldestMs = Math.min(oldestMs, about.sinceMs)
     const { pausedUntilMs, restarting } = this.#holds
     return {
       access: this.#access,
       resumesInMs: pausedUntilMs === undefined ? undefined : Math.max(0, pausedUntilMs - nowMs),
       restarting,
-      waiting: this.#line.size,
-      oldestWaitMs: nowMs - oldestMs,
+      waiting: this.#sum((line) => line.waiting(this)),
+      oldestWaitMs: Math.max(0, ...this.#lines.map((line) => nowMs - (line.oldestSinceMs(this) ?? nowMs))),
     }
   }
 
@@ -110,7 +135,7 @@ export class UpstreamControl implements UpstreamOperations {
   disable(): ControlState {
     this.#isDisabled = true
     this.#changed()
-    this.#line.drain(new Refusal('upstream_disabled'))
+    this.#refuseWaiting('upstream_disabled')
     return this.state()
   }
 
@@ -150,84 +175,107 @@ export class UpstreamControl implements UpstreamOperations {
   /** Refuses calls that wait, and later ones, with `draining`. */
   close(): void {
     this.#isClosed = true
-    this.#isOpen = false
-    this.#timer?.stop()
+    this.#isObserved = true
+    this.#refuseWaiting('draining')
     this.#holds.clear()
-    this.#line.drain(new Refusal('draining'))
+  }
+
+  get #lines(): readonly CallLine[] {
+    return [this.#line, ...this.#formerLines]
+  }
+
+  #sum(countOf: (line: CallLine) => number): number {
+    return this.#lines.reduce((sum, line) => sum + countOf(line), 0)
+  }
+
+  #refuseWaiting(code: 'upstream_disabled' | 'draining'): void {
+    for (const line of this.#lines) line.refuse(this, () => new Refusal(code))
+  }
+
+  #refuseUnlessOpen(): void {
+    if (this.#isClosed) throw new Refusal('draining')
+    if (this.#isDisabled) throw new Refusal('upstream_disabled')
+  }
+
+  #begin(call: Call, upstream: Pick<ControlledUpstream, 'call'>, turn: CallTurn): BegunCall {
+    try {
+      return { reply: upstream.call(call), ended: (end) => turn.end(isMeasured(end)) }
+    } catch (error) {
+      turn.end(false)
+      throw error
+    }
   }
 
   async *#callLater(call: Call, upstream: Pick<ControlledUpstream, 'call'>): Reply {
     const { clock, current } = this.#needs
     const sinceMs = clock.now()
-    // It may have been opened before the first step was asked for.
-    if (!this.#isOpen) await this.#wait(call, sinceMs)
+    const turn = yield* this.#turn(call)
     const waitedMs = clock.now() - sinceMs
-    const outcome = yield* (current() ?? upstream).call(call)
+    const outcome = yield* new ControlledReply(() => this.#begin(call, current() ?? upstream, turn))
     return { ...outcome, queueMs: (outcome.queueMs ?? 0) + waitedMs }
   }
 
-  #wait(call: Call, sinceMs: number): Promise<true> {
-    if (this.#isClosed) throw new Refusal('draining')
-    if (this.#isDisabled) throw new Refusal('upstream_disabled')
-    const path = [call.principal.tenant, call.fairnessKey]
-    const waiting = this.#line.wait(path, { sinceMs }, this.#heldForMs() + this.#needs.queueWaitMs, call.cancel)
-    if (!waiting) throw this.#full()
-    return waiting
+  /** Waits for the turn of a call; a client that streams is told now and then how far it is. */
+  async *#turn(call: Call): AsyncGenerator<Update, CallTurn, void> {
+    const ended = new Cancel()
+    const stopListening = call.cancel.onCancel(() => ended.cancel('the call is cancelled'))
+    const { turn, place } = this.#line.wait(this, call, ended)
+    const wakeup = new Wakeup()
+    let isSettled = false
+    let isTaken = false
+    const settle = (): void => {
+      isSettled = true
+      wakeup.notify()
+    }
+    turn.then(settle, settle)
+    const timer = this.#needs.clock.every(noticeMs, () => wakeup.notify())
+    try {
+      for (let count = 1; !isSettled;) {
+        await wakeup.next()
+        const notice = isSettled ? undefined : waitNotice(call, place(), count++)
+        if (!notice) continue
+        yield notice
+        forget(notice)
+      }
+      isTaken = true
+      return await turn
+    } finally {
+      timer.stop()
+      stopListening()
+      if (!isTaken) {
+        ended.cancel('nothing waits for the call any more')
+        turn.then(
+          (late) => late.end(false),
+          () => undefined,
+        )
+      }
+    }
   }
 
-  /** How long calls are held from now on, in milliseconds. */
-  #heldForMs(): number {
-    const nowMs = this.#needs.clock.now()
-    return Math.max(0, (this.#holds.untilMs ?? nowMs) - nowMs)
-  }
-
-  /** A hold has begun or ended, or the upstream was disabled or enabled. */
+  /** A hold has begun or ended, the upstream was disabled or enabled, or the limit is another one. */
   #changed(): void {
-    const { name, log, events } = this.#needs
+    const { log, events, clock } = this.#needs
     const before = this.#access
     const isPaused = this.#holds.pausedUntilMs !== undefined
     this.#access = this.#isDisabled ? 'disabled' : isPaused ? 'paused' : 'open'
+    if (this.isHeld) this.#heldUntilMs = clock.now() + this.heldForMs
+    else this.#heldUntilMs = Math.min(this.#heldUntilMs, clock.now())
     if (this.#isClosed) return
     if (this.#access !== before) {
-      events.emit('upstreamAccess', { upstream: name, access: this.#access })
+      events.emit('upstreamAccess', { upstream: this.name, access: this.#access })
       if (this.#access === 'disabled') log.info({}, 'the upstream is disabled: new calls are refused')
-      if (this.#access === 'open') log.info({ waiting: this.#line.size }, 'the upstream takes calls again')
+      if (this.#access === 'open') log.info({ waiting: this.state().waiting }, 'the upstream takes calls again')
     }
-    this.#letPass()
-  }
-
-  /**
-   * Has calls that wait run, in fair turns: as many as the upstream has room for in its own line. More would be refused
-   * there, although they could have waited here.
-   */
-  #letPass(): void {
-    this.#timer?.stop()
-    this.#timer = undefined
-    const { queue, current, clock } = this.#needs
-    this.#isOpen = false
-    if (this.#isDisabled || this.#holds.isHeld) return
-    let room = this.#line.size === 0 ? 0 : queue - (current()?.counts()['waitingCalls'] ?? 0)
-    while (room-- > 0 && this.#line.offer(() => true));
-    this.#isOpen = this.#line.size === 0
-    if (!this.#isOpen) this.#timer = clock.after(roomPauseMs, () => this.#letPass())
-  }
-
-  /** The refusal of a call that has waited for long enough; undefined if calls are held for longer than when it came. */
-  #refusalWhenDue({ sinceMs }: WaitingCall): Refusal | undefined {
-    const { clock, queueWaitMs } = this.#needs
-    const isOver = clock.now() - sinceMs >= longestPauseMs + queueWaitMs
-    return this.#holds.isHeld && !isOver ? undefined : new Refusal('overloaded')
-  }
-
-  /** Too many calls wait. */
-  #full(): Refusal {
-    const retryAfterMs = Math.max(1000, this.#heldForMs())
-    return new Refusal('overloaded', { message: fullMessage, retryAfterMs })
+    this.#isObserved = this.isHeld
+    for (const line of this.#lines) line.look()
+    for (const line of this.#formerLines) if (line.waiting(this) === 0) this.#formerLines.delete(line)
   }
 }
 
-const fullMessage =
-  'The server is paused or restarts, and as many calls wait for it as may. The call was not sent to it.'
+/** Whether the time of a call says how long calls take. One that was cancelled, or did not run, says nothing. */
+function isMeasured({ outcome }: CallEnd): boolean {
+  return outcome !== undefined
+}
 
 /** Whether a call goes on with one that has begun: the next round of it, or a question about its task. */
 function beginsNothing({ worker, method }: Call): boolean {

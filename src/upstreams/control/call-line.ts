@@ -1,0 +1,226 @@
+/**
+ * The line of calls in front of an upstream, or of several that share a limit: how many of them may run at once, and a
+ * bounded queue in front of that which is fair between tenants and then sessions. Promises that a call which cannot have its
+ * turn in time is refused at once, and that calls of an upstream that is held do not keep back those of another one.
+ */
+import type { Cancel } from '../../base/cancel.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
+import { Refusal } from '../../base/refusal.ts'
+import { WaitingLine } from '../../base/waiting-line.ts'
+import type { Call } from '../../protocol/call.ts'
+import { longestPauseMs } from './operations.ts'
+
+/** An upstream whose calls come to the line. */
+export interface LineMember {
+  /** Its name. */
+  readonly name: string
+  /** Whether its calls wait, whatever may run. */
+  readonly isHeld: boolean
+  /** How long they do from now on at most, in milliseconds. */
+  readonly heldForMs: number
+  /** When they last did, in milliseconds of the clock. */
+  readonly heldUntilMs: number
+  /** Calls that it can take at the moment. */
+  readonly room: number
+}
+
+/** The turn of a call, given back once when the call is over. */
+export interface CallTurn {
+  /** @param isMeasured whether its time counts as what calls usually take */
+  end(isMeasured: boolean): void
+}
+
+/** Where a call stands that waits. */
+export interface Place {
+  /** How many calls have their turn before it. */
+  readonly ahead: number
+  /** In how many milliseconds it probably has its own; undefined if that is not known. */
+  readonly expectedMs: number | undefined
+}
+
+export interface TurnWait {
+  readonly turn: Promise<CallTurn>
+  place(): Place
+}
+
+export interface CallLineNeeds {
+  /** How many calls may wait. */
+  readonly queue: number
+  /** How long a call may wait for its turn, in milliseconds. */
+  readonly queueWaitMs: number
+  readonly clock: Clock
+}
+
+interface WaitingCall {
+  readonly member: LineMember
+  readonly sinceMs: number
+}
+
+/** When calls are looked at again for which their upstream has no room, in milliseconds. */
+const againMs = 20
+
+/** So many calls have to be measured before a call is refused for what they took. */
+const fewCalls = 8
+
+export class CallLine {
+  readonly #needs: CallLineNeeds
+  readonly #line: WaitingLine<CallTurn, WaitingCall>
+  /** How many calls may run at once; Infinity: as many as come. */
+  #concurrency = Infinity
+  #running = 0
+  /** How long a call runs, in milliseconds: those of late count most. */
+  #usualMs = 0
+  #measured = 0
+  #timer: Timer | undefined
+
+  constructor(needs: CallLineNeeds) {
+    const { clock, queue } = needs
+    this.#needs = needs
+    this.#line = new WaitingLine({
+      clock,
+      bound: queue,
+      refusalWhenDue: (waiting) => this.#refusalWhenDue(waiting),
+      refusalAtOnce: (ahead, ms) => this.#refusalAtOnce(ahead, ms),
+      refusalWhenDisplaced: ({ member }) => this.#full(member),
+    })
+  }
+
+  get concurrency(): number {
+    return this.#concurrency
+  }
+
+  set concurrency(concurrency: number) {
+    this.#concurrency = concurrency
+    this.look()
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  /** How many calls of a member wait. */
+  waiting(member: LineMember): number {
+    return this.#line.waiters.filter(({ about }) => about.member === member).length
+  }
+
+  /** Since when the oldest call of a member waits, in milliseconds of the clock; undefined if none does. */
+  oldestSinceMs(member: LineMember): number | undefined {
+    const since = this.#line.waiters.flatMap(({ about }) => (about.member === member ? about.sinceMs : []))
+    return since.length === 0 ? undefined : Math.min(...since)
+  }
+
+  /** Whether calls need no turn: as many may run as come, and none waits. */
+  get isOpen(): boolean {
+    return this.#concurrency === Infinity && this.isEmpty
+  }
+
+  get isEmpty(): boolean {
+    return this.#line.size === 0
+  }
+
+  /** The turn of a call, if it may run at once: those that wait go first. */
+  take(member: LineMember): CallTurn | undefined {
+    return this.isEmpty && !member.isHeld && this.#running < this.#concurrency ? this.#begin() : undefined
+  }
+
+  /**
+   * Waits for the turn of a call. Its promise rejects with `cancelled`, or `overloaded`: too many wait, or the wait would be
+   * too long.
+   * @param cancel ends the wait
+   */
+  wait(member: LineMember, call: Call, cancel: Cancel): TurnWait {
+    const { clock, queueWaitMs } = this.#needs
+    const path = [call.principal.tenant, call.fairnessKey, member.name]
+    const about = { member, sinceMs: clock.now() }
+    const turn = this.#line.wait(path, about, member.heldForMs + queueWaitMs, cancel)
+    if (turn && !this.#timer) this.look()
+    return {
+      turn: turn ?? Promise.reject(this.#full(member)),
+      place: () => this.#place(member, this.#line.aheadOf(path, about)),
+    }
+  }
+
+  #place(member: LineMember, ahead: number): Place {
+    const isKnown = this.#measured >= fewCalls || this.#concurrency === Infinity
+    return { ahead, expectedMs: isKnown ? member.heldForMs + this.#expectedMs(ahead) : undefined }
+  }
+
+  /** Refuses the calls of a member that wait. */
+  refuse(member: LineMember, refusal: () => Refusal): void {
+    for (const waiter of this.#line.waiters) if (waiter.about.member === member) waiter.refuse(refusal())
+  }
+
+  /** Gives turns to calls that wait, in fair order: as many as may run, and as their upstreams have room for. */
+  look(): void {
+    this.#timer?.stop()
+    this.#timer = undefined
+    if (this.isEmpty) return
+    const rooms = new Map<LineMember, number>()
+    let lacksRoom = false
+    const turnOf = ({ member }: WaitingCall): CallTurn | undefined => {
+      if (member.isHeld) return undefined
+      const room = rooms.get(member) ?? member.room
+      rooms.set(member, room - 1)
+      lacksRoom ||= room <= 0
+      return room > 0 ? this.#begin() : undefined
+    }
+    while (this.#running < this.#concurrency && this.#line.offer(turnOf));
+    // The end of a call and that of a hold have it looked again as well.
+    if (lacksRoom) this.#timer = this.#needs.clock.after(againMs, () => this.look())
+  }
+
+  #begin(): CallTurn {
+    const { clock } = this.#needs
+    const startedMs = clock.now()
+    let isOver = false
+    this.#running++
+    return {
+      end: (isMeasured) => {
+        if (isOver) return
+        isOver = true
+        this.#running--
+        if (isMeasured) this.#measure(clock.now() - startedMs)
+        if (!this.isEmpty) this.look()
+      },
+    }
+  }
+
+  #measure(ms: number): void {
+    this.#measured++
+    this.#usualMs += (ms - this.#usualMs) / Math.min(this.#measured, fewCalls)
+  }
+
+  /** How long a call waits until so many others have begun that are ahead of it, in milliseconds. */
+  #expectedMs(ahead: number): number {
+    return this.#concurrency === Infinity ? 0 : ((ahead + 1) * this.#usualMs) / this.#concurrency
+  }
+
+  #refusalAtOnce(ahead: () => number, ms: number): Refusal | undefined {
+    if (this.#measured < fewCalls) return undefined
+    // As if it were the last of all: most waits are short, and nothing has to be counted.
+    if (this.#expectedMs(this.#line.size) <= ms) return undefined
+    const expectedMs = this.#expectedMs(ahead())
+    return expectedMs <= ms ? undefined : overloaded(tooLong, expectedMs - ms)
+  }
+
+  /** The refusal of a call that has waited for long enough; undefined if calls are held for longer than when it came. */
+  #refusalWhenDue({ member, sinceMs }: WaitingCall): Refusal | undefined {
+    const { clock, queueWaitMs } = this.#needs
+    const nowMs = clock.now()
+    const isOver = nowMs - sinceMs >= longestPauseMs + queueWaitMs
+    const isDue = !member.isHeld && nowMs - Math.max(sinceMs, member.heldUntilMs) >= queueWaitMs
+    return isOver || isDue ? overloaded(tooLong, this.#expectedMs(this.#line.size)) : undefined
+  }
+
+  #full(member: LineMember): Refusal {
+    return overloaded(tooMany, member.heldForMs + this.#expectedMs(this.#line.size))
+  }
+}
+
+const tooMany =
+  'As many calls wait for this MCP server as may: it is paused, restarts, or is at its limit. The call was not sent to it.'
+const tooLong = 'This MCP server has more calls than it can serve in time. The call was not sent to it.'
+
+function overloaded(message: string, retryAfterMs: number): Refusal {
+  return new Refusal('overloaded', { message, retryAfterMs: Math.max(1000, Math.ceil(retryAfterMs)) })
+}
