@@ -21,7 +21,7 @@ import {
 import { RateWindow } from './rate-window.ts'
 import { inSeconds, ResourceError } from './resource-error.ts'
 import { CallAgain, retryAfterMs } from './retry-after.ts'
-import { LeastDuration } from './least-duration.ts'
+import { LeastDuration } from '../base/least-duration.ts'
 
 /** Pauses that an API asks for without saying how long. */
 const pauses = { firstMs: 1000, longestMs: 60_000 }

@@ -83,7 +83,7 @@ test('what cannot have its turn in time is refused at once; a changed limit is i
   const { url, gateway } = await startUpstreams({ own: upstream, two: echo }, { limits })
   const session = await openSession(`${url}/own`)
   const { pid } = await session.whoami()
-  for (let call = 0; call < 8; call++) await session.response('slow', { ms: 300 })
+  for (let call = 0; call < 9; call++) await session.response('slow', { ms: 300 })
   const calls = Array.from({ length: 12 }, () => session.response('slow', { ms: 300 }))
   const sinceMs = performance.now()
   const first = await Promise.race(calls)

@@ -5,6 +5,7 @@
  */
 import type { Cancel } from '../../base/cancel.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
+import { LeastDuration } from '../../base/least-duration.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call } from '../../protocol/call.ts'
@@ -59,7 +60,7 @@ interface WaitingCall {
 /** When calls are looked at again for which their upstream has no room, in milliseconds. */
 const againMs = 20
 
-/** So many calls have to be measured before a call is refused for what they took. */
+/** So many calls count as those of late. */
 const fewCalls = 8
 
 export class CallLine {
@@ -71,6 +72,7 @@ export class CallLine {
   /** How long a call runs, in milliseconds: those of late count most. */
   #usualMs = 0
   #measured = 0
+  readonly #least = new LeastDuration()
   #timer: Timer | undefined
 
   constructor(needs: CallLineNeeds) {
@@ -187,19 +189,20 @@ export class CallLine {
 
   #measure(ms: number): void {
     this.#measured++
+    this.#least.add(ms)
     this.#usualMs += (ms - this.#usualMs) / Math.min(this.#measured, fewCalls)
   }
 
   /** How long a call waits until so many others have begun that are ahead of it, in milliseconds. */
-  #expectedMs(ahead: number): number {
-    return this.#concurrency === Infinity ? 0 : ((ahead + 1) * this.#usualMs) / this.#concurrency
+  #expectedMs(ahead: number, eachMs: number = this.#usualMs): number {
+    return this.#concurrency === Infinity ? 0 : ((ahead + 1) * eachMs) / this.#concurrency
   }
 
   #refusalAtOnce(ahead: () => number, ms: number): Refusal | undefined {
-    if (this.#measured < fewCalls) return undefined
+    const leastMs = this.#least.ms
     // As if it were the last of all: most waits are short, and nothing has to be counted.
-    if (this.#expectedMs(this.#line.size) <= ms) return undefined
-    const expectedMs = this.#expectedMs(ahead())
+    if (this.#expectedMs(this.#line.size, leastMs) <= ms) return undefined
+    const expectedMs = this.#expectedMs(ahead(), leastMs)
     return expectedMs <= ms ? undefined : overloaded(tooLong, expectedMs - ms)
   }
 

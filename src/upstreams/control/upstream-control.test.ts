@@ -305,7 +305,7 @@ describe('a limit', () => {
   })
 
   test('refuses a call at once that would wait for too long, by what calls took; one of another session still has its turn', async () => {
-    for (let at = 0; at < 4; at++) {
+    for (let at = 0; at < 5; at++) {
       const two = [make('a'), make('a')]
       await settled()
       await endAfter(4000)

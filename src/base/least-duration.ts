@@ -1,5 +1,5 @@
 /**
- * How long a task of a resource takes at least, as far as the last ones tell: a call is refused at once only if it could not
+ * How long something takes at least, as far as the last ones tell: a call is refused at once only if it could not
  * have its turn in time even if all tasks before it were as quick as that. An average would refuse two hundred calls because
  * the first task was slow: it loads what it needs, or its machine is busy for a moment.
  */
