@@ -5,13 +5,21 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Place, type Sdk, sdks, type TestClient } from '../servers/test-client.ts'
+import type { PartialUpstream } from '../../src/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { startModule } from '../support/in-process.ts'
 
 const fileOf = (name: string): string => join(import.meta.dirname, '../fixtures/modules', name)
 
-async function connected(sdk: Sdk, module: string, bySse = false): Promise<TestClient> {
-  const { url } = await startModule({ module: fileOf(module), stateless: 'principal' })
+type Sharing = Pick<PartialUpstream, 'mode' | 'stateless'>
+
+async function connected(
+  sdk: Sdk,
+  module: string,
+  bySse = false,
+  sharing: Sharing = { stateless: 'principal' },
+): Promise<TestClient> {
+  const { url } = await startModule({ module: fileOf(module), ...sharing })
   const place: Place = { url, bySse }
   const testClient = await sdk.connect(place, ['file:///home'])
   onTestFinished(() => testClient.close())
@@ -55,16 +63,17 @@ test.each(lanes.filter(({ sdk }) => !sdk.isStateless))(
   },
 )
 
-test.each(sdks.filter(({ canBeAsked }) => canBeAsked))(
-  '$name is asked through useCall, in the words of its era',
-  async (sdk) => {
-    const testClient = await connected(sdk, 'caller.mjs')
-    expect(JSON.parse(textOf(await testClient.call('ask')))).toMatchObject({
-      action: 'accept',
-      content: { name: 'Ada' },
-    })
-    expect(JSON.parse(textOf(await testClient.call('roots')))).toEqual([{ uri: 'file:///home', name: 'root' }])
-    expect(JSON.parse(textOf(await testClient.call('sample')))).toMatchObject({ model: 'nobody' })
-    await eventually('all three questions', () => testClient.asked.length === 3)
-  },
-)
+const sharings: readonly Sharing[] = [{ stateless: 'principal' }, { stateless: 'shared' }, { mode: 'shared' }]
+
+test.each(
+  sdks.filter(({ canBeAsked }) => canBeAsked).flatMap((sdk) => sharings.map((sharing) => ({ ...sdk, sdk, sharing }))),
+)('$name is asked through useCall, in the words of its era, with $sharing', async ({ sdk, sharing }) => {
+  const testClient = await connected(sdk, 'caller.mjs', false, sharing)
+  expect(JSON.parse(textOf(await testClient.call('ask')))).toMatchObject({
+    action: 'accept',
+    content: { name: 'Ada' },
+  })
+  expect(JSON.parse(textOf(await testClient.call('roots')))).toEqual([{ uri: 'file:///home', name: 'root' }])
+  expect(JSON.parse(textOf(await testClient.call('sample')))).toMatchObject({ model: 'nobody' })
+  await eventually('all three questions', () => testClient.asked.length === 3)
+})

@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.ts'
 import { startModule } from '../support/in-process.ts'
 import { messagesOf, responseTo } from '../support/rpc.ts'
 import { openSession, type Session } from '../support/session.ts'
-import { callTool, toolResponse } from '../support/stateless.ts'
+import { ask, callTool, toolResponse } from '../support/stateless.ts'
 
 const module = join(import.meta.dirname, '../fixtures/modules/caller.mjs')
 
@@ -117,5 +117,26 @@ describe.each([
     const capabilities = { elicitation: {} }
     const asked = await responseTo(await callTool(url, 'ask', {}, { id: 1, capabilities }), 1)
     expect(asked.result).toMatchObject({ resultType: 'input_required' })
+  })
+
+  test('clients that share a server object are each asked for their own call, and no other', async () => {
+    const { url } = await startModule({ module, isolate, stateless: 'shared' })
+    const capabilities = { elicitation: {} }
+    // More than one client alone may be asked at once.
+    const names = Array.from({ length: 70 }, (_, at) => `user ${at}.`)
+    const asked = await Promise.all(names.map(() => toolResponse(url, 'ask', {}, { capabilities })))
+    // All wait at the same time, and answer in another order than they were asked in.
+    for (const [at, name] of [...names.entries()].toReversed()) {
+      const { inputRequests, requestState } = asked[at]?.result as { inputRequests: object; requestState: string }
+      const [key = '', ...others] = Object.keys(inputRequests)
+      expect(others).toEqual([])
+      const inputResponses = { [key]: { action: 'accept', content: { name } } }
+      const params = { name: 'ask', arguments: {}, requestState, inputResponses }
+      const id = `answer of ${name}`
+      const { result } = await responseTo(await ask(url, 'tools/call', params, { id, capabilities }), id)
+      expect(JSON.stringify(result)).toContain(name)
+    }
+    const undeclared = await toolResponse(url, 'ask', {}, { capabilities: { sampling: {} } })
+    expect(JSON.stringify(undeclared)).toContain('The client does not offer this method')
   })
 })

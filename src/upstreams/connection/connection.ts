@@ -77,6 +77,7 @@ export class UpstreamConnection implements Worker {
       now: () => needs.clock.now(),
       announced: needs.announced,
       attribute: () => this.attributor.find('input-request', this.codec.era),
+      pendingCall: (id) => this.#pendingCalls.get(id),
       toGroup: (inputRequest) => needs.unsolicited(inputRequest),
       unattributed: (method, isOffered) => {
         if (this.attributor.couldBeOfSeveral(isOffered)) needs.unattributed(method)
@@ -96,15 +97,15 @@ export class UpstreamConnection implements Worker {
     })
     const incoming = new IncomingLines({
       memory: () => needs.transport.memory,
-      message: (message, bytes) => this.#message(message, bytes),
+      message: (message, bytes, callId) => this.#message(message, bytes, callId),
       noMessage: (text) => this.#answers.unreadable(text),
       lostAnswer: (id, refusal) => this.#answers.lost(id, refusal),
       lostRequest: (id) => this.#outgoing.refuse(id, 'The request is too large'),
     })
     const listener: LineListener = {
-      line: (text) => {
+      line: (text, callId) => {
         this.#heard()
-        incoming.line(text)
+        incoming.line(text, callId)
       },
       exit: (exit) => this.#exit({ ...exit, stdout: incoming.words }),
       dropped: (line) => incoming.dropped(line),
@@ -287,12 +288,12 @@ export class UpstreamConnection implements Worker {
     this.#internalRequests.failAll(refusal)
   }
 
-  #message(message: Message | BadMessage, bytes: number): void {
+  #message(message: Message | BadMessage, bytes: number, callId: number | undefined): void {
     if (message.kind === 'response') this.#answers.take(message, bytes)
     else if (message.kind === 'notification') this.#notifications.take(message.method, message.params)
     else if (message.kind === 'malformed') this.#answers.malformed(message)
     else if (message.method === 'ping')
       this.#outgoing.answer(responseText(message.id, { kind: 'result', result: emptyObject }))
-    else this.#serverRequests.handle(message, bytes)
+    else this.#serverRequests.handle(message, bytes, callId)
   }
 }

@@ -21,7 +21,7 @@ export interface IncomingLinesNeeds {
   /** Counts a long line while it is read. */
   readonly memory: () => MemoryAccount
   /** @param bytes the memory that a large message takes; 0 for small ones */
-  readonly message: (message: Message | BadMessage, bytes: number) => void
+  readonly message: (message: Message | BadMessage, bytes: number, callId: number | undefined) => void
   /** A line that is no JSON. */
   readonly noMessage: (text: string) => void
   /** The response with this id was too large; undefined if the id could not be read. */
@@ -49,14 +49,15 @@ export class IncomingLines {
     return terminalSafe(this.#words).trim()
   }
 
-  line(text: string): void {
-    if (text.length <= largeChars) return this.#read(text, 0)
+  /** @param callId see `LineListener` */
+  line(text: string, callId?: number): void {
+    if (text.length <= largeChars) return this.#read(text, 0, callId)
     const bytes = jsonWeight(text)
     const memory = this.#needs.memory()
     const reservation = memory.take(bytes)
     if (reservation !== 'reserved') return this.#lost(text.slice(0, edgeChars), text.slice(-edgeChars), reservation)
     try {
-      this.#read(text, bytes)
+      this.#read(text, bytes, callId)
     } finally {
       memory.release(bytes)
     }
@@ -67,7 +68,7 @@ export class IncomingLines {
     else this.#lost(head, tail, why)
   }
 
-  #read(text: string, bytes: number): void {
+  #read(text: string, bytes: number, callId: number | undefined): void {
     const { message, noMessage } = this.#needs
     let value: unknown
     try {
@@ -80,11 +81,11 @@ export class IncomingLines {
       const read = readServerMessage(text, value)
       if (read.kind === 'response') this.#answered(read)
       else if (read.kind !== 'request' && read.kind !== 'notification') this.#keep(text)
-      return message(read, bytes)
+      return message(read, bytes, callId)
     }
     for (const element of elementTexts(text)) {
       const weight = element.length > largeChars ? jsonWeight(element) : 0
-      message(readServerMessage(element, JSON.parse(element)), weight)
+      message(readServerMessage(element, JSON.parse(element)), weight, undefined)
     }
   }
 

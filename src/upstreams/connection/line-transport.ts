@@ -12,7 +12,8 @@ import type { WorkerExit } from '../worker-exit.ts'
 
 /** Its methods must not throw. */
 export interface LineListener {
-  line(text: string): void
+  /** @param callId the id on the wire of the call for which the instance sends it, where the transport knows it for certain */
+  line(text: string, callId?: number): void
   /** The last call. */
   exit(exit: WorkerExit): void
   /** A line that was too long, or had no end, was dropped. The `dropped` event has been emitted already. */

@@ -10,6 +10,7 @@ import { isObject, type JsonObject, memberText } from '../../protocol/json-text.
 import { errorAnswer, idKey, type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import type { PendingCall } from './pending-call.ts'
 
+/** The most that wait for answers: at a worker, or at a call where each names its call. */
 const maxOpen = 64
 
 /** The client capability that each method needs. */
@@ -27,8 +28,10 @@ export interface ServerRequests {
   /**
    * Takes an input request of the server: forwards it to its client, or answers it with an error.
    * @param bytes the memory that a large one takes; 0 for small ones
+   * @param callId the call that it is for, where the transport knows it: then its client is asked, although others may share
+   * the worker
    */
-  handle(message: RequestMessage, bytes: number): void
+  handle(message: RequestMessage, bytes: number, callId: number | undefined): void
   /** The server has cancelled the request. */
   withdraw(requestId: string): void
   /** The connection is over: no more answers are wanted. */
@@ -47,6 +50,8 @@ export interface ServerRequestsNeeds {
   announced: JsonObject
   /** The call that the input request belongs to, `group` for the subscriber of the session, undefined for no client. */
   attribute(): PendingCall | 'group' | undefined
+  /** The call in flight with this id on the wire. */
+  pendingCall(id: number): PendingCall | undefined
   toGroup(inputRequest: InputRequest): boolean
   /** An input request could not be attributed. @param isOffered whether the capability was announced to the server */
   unattributed(method: string, isOffered: boolean): void
@@ -83,18 +88,24 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
     get any() {
       return any
     },
-    handle(message, bytes) {
+    handle(message, bytes, callId) {
       any = true
       const refuse = (code: number, text: string): void => needs.send(responseText(message.id, errorAnswer(code, text)))
       const capability = Object.hasOwn(neededFor, message.method) ? neededFor[message.method] : undefined
       const key = idKey(message.id)
-      const target = capability === undefined ? undefined : needs.attribute()
-      const isOffered = capability !== undefined && isObject(needs.announced[capability])
-      if (capability !== undefined && target === undefined) needs.unattributed(message.method, isOffered)
-      if (target === undefined || !isOffered) {
-        return refuse(-32601, 'The client does not offer this method')
+      const named = callId === undefined ? undefined : needs.pendingCall(callId)
+      const target = capability === undefined ? undefined : (named ?? needs.attribute())
+      // Where several clients share the worker, it was told of no capabilities.
+      const offered = named?.call.client.capabilities ?? needs.announced
+      const isOffered = capability !== undefined && isObject(offered[capability])
+      if (capability !== undefined && target === undefined) {
+        needs.unattributed(message.method, isOffered)
+        return refuse(-32601, 'It cannot be told which client is meant')
       }
-      if (open.size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')
+      if (target === undefined || !isOffered) return refuse(-32601, 'The client does not offer this method')
+      // Where each names its call, the calls of others take nothing away from it.
+      const size = named ? named.openInputRequests : open.size
+      if (size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')
       if (needs.memory().take(bytes) !== 'reserved') return refuse(-32603, 'Too much is asked of the client at once')
       const pending = target === 'group' ? undefined : target
       const inputRequest: InputRequest = {

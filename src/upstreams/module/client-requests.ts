@@ -1,4 +1,7 @@
-/** Requests that a handler sends to its client through `useCall`: input requests beside those of the SDK. */
+/**
+ * Requests that a handler sends to its client through `useCall`: input requests beside those of the SDK. Each names the call
+ * that its handler works on, so that its client is known even where several clients share the server object.
+ */
 import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
 
 /** The SDKs use numbers, so these ids are ours. */
@@ -17,20 +20,20 @@ export interface ClientRequest {
 }
 
 export class ClientRequests {
-  readonly #send: (message: JsonObject) => void
+  readonly #send: (message: JsonObject, callId?: JsonValue) => void
   readonly #pending = new Map<string, Pending>()
   #last = 0
 
-  constructor(send: (message: JsonObject) => void) {
+  constructor(send: (message: JsonObject, callId?: JsonValue) => void) {
     this.#send = send
   }
 
-  /** Sends a request to the client. */
-  request(method: string, params: JsonObject): ClientRequest {
+  /** Sends a request to the client of a call. @param callId the id of the call, as the server object was given it */
+  request(method: string, params: JsonObject, callId: JsonValue | undefined): ClientRequest {
     const id = `${prefix}${++this.#last}`
     const result = new Promise<JsonObject>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject })
-      this.#send({ jsonrpc: '2.0', id, method, params })
+      this.#send({ jsonrpc: '2.0', id, method, params }, callId)
     })
     return {
       result,

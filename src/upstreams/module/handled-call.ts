@@ -9,6 +9,8 @@ import type { CallerFacts, ToolSessions } from './object-host.ts'
 import { StoredSession } from './stored-session.ts'
 
 export interface HandledCallNeeds {
+  /** The id of its request. */
+  readonly id: JsonValue | undefined
   readonly facts: CallerFacts
   readonly sessions: ToolSessions
   readonly changes: ObjectChanges
@@ -114,7 +116,7 @@ export class HandledCall implements ToolCall {
       return Promise.reject(
         new Error(`${method}: the call was answered already, so its client cannot be asked any more`),
       )
-    const { result, withdraw } = this.#needs.requests.request(method, params as JsonObject)
+    const { result, withdraw } = this.#needs.requests.request(method, params as JsonObject, this.#needs.id)
     const asked = (this.#asked ??= new Set())
     const over = (): void => void asked.delete(open)
     const answer = result.finally(over).then(read)

@@ -6,24 +6,24 @@ const maxMessages = 1000
 const maxChars = 1024 * 1024
 
 export class HeldMessages {
-  readonly #pass: (text: string) => void
-  #waiting: Array<{ readonly text: string; readonly sent: () => void }> = []
+  readonly #pass: (text: string, callId?: number) => void
+  #waiting: Array<{ readonly text: string; readonly callId: number | undefined; readonly sent: () => void }> = []
   #chars = 0
   #isHeld = false
 
-  constructor(pass: (text: string) => void) {
+  constructor(pass: (text: string, callId?: number) => void) {
     this.#pass = pass
   }
 
   /** Passes a message on, or keeps it while the object is held back. Resolves when it was passed on. */
-  send(text: string): Promise<void> {
+  send(text: string, callId?: number): Promise<void> {
     if (!this.#isHeld || this.#waiting.length >= maxMessages || this.#chars >= maxChars) {
       this.#release()
-      this.#pass(text)
+      this.#pass(text, callId)
       return Promise.resolve()
     }
     this.#chars += text.length
-    return new Promise((sent) => this.#waiting.push({ text, sent }))
+    return new Promise((sent) => this.#waiting.push({ text, callId, sent }))
   }
 
   hold(isHeld: boolean): void {
@@ -41,8 +41,8 @@ export class HeldMessages {
   #release(): void {
     if (this.#waiting.length === 0) return
     this.#chars = 0
-    for (const { text, sent } of this.#waiting.splice(0)) {
-      this.#pass(text)
+    for (const { text, callId, sent } of this.#waiting.splice(0)) {
+      this.#pass(text, callId)
       sent()
     }
   }

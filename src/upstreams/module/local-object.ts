@@ -26,7 +26,8 @@ interface SdkTransport {
   onclose?: () => void
   onerror?: (error: Error) => void
   start(): Promise<void>
-  send(message: unknown): Promise<void>
+  /** @param options may name the request of a client for which a message is sent */
+  send(message: unknown, options?: { readonly relatedRequestId?: unknown }): Promise<void>
   close(): Promise<void>
 }
 
@@ -60,8 +61,10 @@ export class LocalObject implements HostedObject {
   constructor(needs: LocalObjectNeeds) {
     this.#needs = needs
     this.#changes = new ObjectChanges(needs.changes)
-    this.#held = new HeldMessages((text) => outside(() => needs.listener.message(text)))
-    this.#requests = new ClientRequests((message) => void this.#held.send(JSON.stringify(message)))
+    this.#held = new HeldMessages((text, callId) => outside(() => needs.listener.message(text, callId)))
+    this.#requests = new ClientRequests(
+      (message, callId) => void this.#held.send(JSON.stringify(message), this.#knownCall(callId)),
+    )
     this.#scope = {
       call: undefined,
       resources: needs.resources,
@@ -70,7 +73,7 @@ export class LocalObject implements HostedObject {
     this.#transport = {
       sessionId: needs.owner?.session,
       start: async () => {},
-      send: (message) => this.#send(message),
+      send: (message, options) => this.#send(message, options?.relatedRequestId),
       close: async () => {
         this.#end({ what: 'it closed its connection' })
         this.#tellClosed()
@@ -163,6 +166,7 @@ export class LocalObject implements HostedObject {
     const { id, params } = message
     const meta = isObject(params) && isObject(params['_meta']) ? params['_meta'] : undefined
     const call = new HandledCall({
+      id,
       facts,
       sessions: this.#needs.sessions,
       changes: this.#changes,
@@ -200,7 +204,7 @@ export class LocalObject implements HostedObject {
   }
 
   /** Takes a message of the server object. A result that is no JSON must not leave its call without an answer. */
-  async #send(message: unknown): Promise<void> {
+  async #send(message: unknown, relatedId: unknown): Promise<void> {
     if (this.#isOver) throw new Error('the connection is closed')
     if (!isObject(message)) throw new TypeError('a message is an object')
     const isAnswer = message['method'] === undefined && message['id'] !== undefined
@@ -213,7 +217,12 @@ export class LocalObject implements HostedObject {
       text = responseText(JSON.stringify(message['id']), errorAnswer(-32603, 'The result of the server is no JSON'))
     }
     if (isAnswer) this.#answered(message['id'])
-    await this.#held.send(text)
+    await this.#held.send(text, this.#knownCall(relatedId))
+  }
+
+  /** The id of a call in flight; undefined if it is none. */
+  #knownCall(id: unknown): number | undefined {
+    return typeof id === 'number' && this.#calls.has(id) ? id : undefined
   }
 
   #answered(id: JsonValue | undefined): void {

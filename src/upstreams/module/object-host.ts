@@ -26,8 +26,8 @@ export interface ObjectEnd {
 
 /** Its methods must not throw. */
 export interface ObjectListener {
-  /** A message of the server, as JSON. */
-  message(text: string): void
+  /** A message of the server, as JSON. @param callId the id of the call for which it is sent, if that is known */
+  message(text: string, callId?: number): void
   /** The server object is of no use any more: it could not be made, or has ended. The last call. */
   ended(end: ObjectEnd): void
   /** The module has failed in a way that did not end the object. For the log. */

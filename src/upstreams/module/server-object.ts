@@ -79,7 +79,7 @@ export class ServerObject implements LineTransport {
     this.#activeAtMs = this.#needs.clock.now()
     this.#hosted ??= this.#needs.host.open(
       {
-        message: (text) => this.#message(text),
+        message: (text, callId) => this.#message(text, callId),
         ended: (end) => this.#ended(end),
         complained: (end) => this.#needs.complained(end, this.worker),
       },
@@ -145,7 +145,7 @@ export class ServerObject implements LineTransport {
     if (this.#exit) listener?.exit(this.#exit)
   }
 
-  #message(text: string): void {
+  #message(text: string, callId: number | undefined): void {
     const { maxLineBytes, events, log, clock } = this.#needs
     if (this.#exit) return
     this.#activeAtMs = clock.now()
@@ -158,7 +158,7 @@ export class ServerObject implements LineTransport {
       }
     }
     try {
-      this.#listener?.line(text)
+      this.#listener?.line(text, callId)
     } catch (error) {
       // A bug of ours must not become an error of the tool: only this object is ended.
       log.error({ worker: this.worker, err: error }, 'a line of a worker met a fault; it is ended')

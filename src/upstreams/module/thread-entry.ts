@@ -50,7 +50,7 @@ function serve(port: NonNullable<typeof parentPort>, { module }: ThreadStart): v
       case 'open': {
         const { object } = message
         const listener = {
-          message: (text: string) => tell({ kind: 'message', object, text }),
+          message: (text: string, callId?: number) => tell({ kind: 'message', object, text, callId }),
           ended: (end: { what: string; error?: string }) => {
             objects.delete(object)
             tell({ kind: 'ended', object, end })

@@ -32,7 +32,7 @@ export function createThreadHost(needs: ThreadHostNeeds): ObjectHost {
   const living = (): ModuleThread => {
     if (thread && !thread.isOver) return thread
     return (thread = new ModuleThread(needs, {
-      message: (object, text) => objects.get(object)?.listener.message(text),
+      message: (object, text, callId) => objects.get(object)?.listener.message(text, callId),
       complained(object, end) {
         if (object === undefined) needs.complained(end)
         else objects.get(object)?.listener.complained(end)
@@ -92,7 +92,7 @@ export function createThreadHost(needs: ThreadHostNeeds): ObjectHost {
 const silent: ObjectListener = { message() {}, ended() {}, complained() {} }
 
 interface ThreadEvents {
-  message(object: number, text: string): void
+  message(object: number, text: string, callId: number | undefined): void
   complained(object: number | undefined, end: ObjectEnd): void
   closed(object: number): void
   ended(object: number, end: ObjectEnd): void
@@ -133,7 +133,7 @@ class ModuleThread {
           case 'not_loaded':
             return reject(new ModuleError(message.words))
           case 'message':
-            return events.message(message.object, message.text)
+            return events.message(message.object, message.text, message.callId)
           case 'ended':
             return events.ended(message.object, message.end)
           case 'complained':

@@ -17,7 +17,7 @@ export type ToThread =
 export type FromThread =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'not_loaded'; readonly words: string }
-  | { readonly kind: 'message'; readonly object: number; readonly text: string }
+  | { readonly kind: 'message'; readonly object: number; readonly text: string; readonly callId: number | undefined }
   | { readonly kind: 'ended'; readonly object: number; readonly end: ObjectEnd }
   | { readonly kind: 'complained'; readonly object: number | undefined; readonly end: ObjectEnd }
   | { readonly kind: 'closed'; readonly object: number }
