@@ -127,8 +127,8 @@ describe.each([
     const asked = await Promise.all(names.map(() => toolResponse(url, 'ask', {}, { capabilities })))
     // All wait at the same time, and answer in another order than they were asked in.
     for (const [at, name] of [...names.entries()].toReversed()) {
-      const { inputRequests, requestState } = asked[at]?.result as { inputRequests: object; requestState: string }
-      const [key = '', ...others] = Object.keys(inputRequests)
+      const { inputRequests, requestState } = asked[at]?.result ?? {}
+      const [key = '', ...others] = Object.keys(inputRequests as object)
       expect(others).toEqual([])
       const inputResponses = { [key]: { action: 'accept', content: { name } } }
       const params = { name: 'ask', arguments: {}, requestState, inputResponses }
