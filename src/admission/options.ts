@@ -12,6 +12,15 @@ export interface LimitSettings {
   readonly upstreamWaitMs: number
   /** Calls in flight of one session. */
   readonly callsPerSession: number
+  /** Whether features are switched off under overload, in the order of overload-steps.ts. */
+  readonly hasOverloadSteps: boolean
+  /** The delay of the event loop from which new sessions are refused, in milliseconds. */
+  readonly overloadLoopDelayMs: number
+  /** How full memory and queues are when new sessions are refused, in percent. */
+  readonly overloadMemoryPercent: number
+  readonly overloadQueuePercent: number
+  /** How long pressure lasts before a step is taken, and calm before it is taken back, in milliseconds. */
+  readonly overloadHoldMs: number
   /** The memory budget: bytes that may be kept on behalf of all clients and servers together. */
   readonly memoryBytes: number
 }
@@ -81,6 +90,52 @@ export const limitOptions: OptionTable<LimitSettings> = {
     min: 1,
     max: 100_000,
     why: 'Agents run a few calls in parallel; 64 leaves room and keeps one client from filling a process.',
+  },
+  hasOverloadSteps: {
+    path: 'limits.overload.enabled',
+    kind: 'switch',
+    about:
+      'Switches features off under overload, one after the other, and back on: work in the background, new sessions, new calls of the busiest sessions, all new work.',
+    default: true,
+    why: 'Calls in flight and sessions that are open stay well, while a process without free time or memory would fail all of them.',
+  },
+  overloadLoopDelayMs: {
+    path: 'limits.overload.loopDelay',
+    kind: 'duration',
+    about: 'New sessions are refused if the event loop is later than this (99th percentile of each second).',
+    default: 250,
+    min: 10,
+    max: 60_000,
+    why: 'A loop that is well is late by a few milliseconds; a quarter of a second, again and again, is added to every message of every client.',
+  },
+  overloadMemoryPercent: {
+    path: 'limits.overload.memory',
+    kind: 'count',
+    about:
+      'New sessions are refused if more of the memory is in use than this, in percent: of the heap of Node, or of the memory of the machine or container.',
+    default: 85,
+    min: 10,
+    max: 100,
+    why: 'What is left is for the calls of sessions that are open. A heap that is nearly full spends its time collecting garbage.',
+  },
+  overloadQueuePercent: {
+    path: 'limits.overload.queue',
+    kind: 'count',
+    about:
+      'New sessions are refused if a queue for admission or processes is fuller than this, in percent. Queues with a bound below 50 do not count.',
+    default: 85,
+    min: 10,
+    max: 100,
+    why: 'The rest of the queue is for clients that have a session already.',
+  },
+  overloadHoldMs: {
+    path: 'limits.overload.hold',
+    kind: 'duration',
+    about: 'How long pressure must last before the next step is taken, and calm before the last one is taken back.',
+    default: 5000,
+    min: 1000,
+    max: 600_000,
+    why: 'Shorter peaks pass by themselves, and clients are not refused and admitted by turns.',
   },
   memoryBytes: {
     path: 'limits.memory',

@@ -12,6 +12,11 @@ export interface Events {
   callEnded: CallEnded
   /** A request was refused before there was a call. */
   refused: { code: string; tenant: string | undefined }
+  /**
+   * A feature was switched off under overload, or on again. `step` is how many are off, `because` what is highest:
+   * `event_loop`, `memory` or `queue`.
+   */
+  overloadStep: { step: number; feature: string; isOff: boolean; because: string }
   /** An upstream serves that was missing when the gateway had started. `tools` is how many it lists to a client without capabilities. */
   upstreamReady: { upstream: string; tools: number }
   /** An upstream was paused or disabled, or takes calls again (`open`). */

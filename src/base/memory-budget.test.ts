@@ -150,6 +150,20 @@ describe('a memory budget', () => {
   })
 })
 
+test('what can be lost is freed on request, the cheapest first, and no more than asked for', () => {
+  const budget = createMemoryBudget(1000)
+  const [ended, reader, lasting] = [budget.account(), budget.account(), budget.account()]
+  budget.onPressure('slow_readers', (bytes) => reader.release(bytes))
+  budget.onPressure('ended_events', (bytes) => ended.release(bytes))
+  for (const account of [ended, reader, lasting]) account.add(100)
+  budget.relieve(50)
+  expect([ended.heldBytes, reader.heldBytes]).toEqual([50, 100])
+  budget.relieve(80)
+  expect([ended.heldBytes, reader.heldBytes]).toEqual([0, 70])
+  budget.relieve(1000)
+  expect([reader.heldBytes, lasting.heldBytes]).toEqual([0, 100])
+})
+
 test('the refusal says whether the share or the budget is used up', () => {
   const budget = createMemoryBudget(100)
   const account = budget.account(30)

@@ -39,6 +39,12 @@ export interface MemoryBudget {
   onPressure(evictable: Evictable, free: (bytes: number) => void): () => void
 }
 
+/** The whole budget, for its owner. */
+export interface OwnedMemoryBudget extends MemoryBudget {
+  /** Frees up to so many bytes that can be lost, the cheapest loss first. */
+  relieve(bytes: number): void
+}
+
 export interface MemoryAccount {
   readonly heldBytes: number
   /** Counts bytes that are about to be kept. Unless it returns `reserved`, nothing was counted and the caller must not keep them. */
@@ -59,11 +65,11 @@ const smallBytes = 16 * 1024
 /** The part of the limit that all lasting accounts may take: up to `most`, small amounts up to `withSmall`. */
 const lastingPart = { most: 1 / 2, withSmall: 3 / 4 }
 
-export function createMemoryBudget(limitBytes: number): MemoryBudget {
+export function createMemoryBudget(limitBytes: number): OwnedMemoryBudget {
   return new Budget(limitBytes)
 }
 
-class Budget implements MemoryBudget {
+class Budget implements OwnedMemoryBudget {
   readonly limitBytes: number
   readonly shareBytes: number
   readonly lastingShareBytes: number
@@ -105,18 +111,26 @@ class Budget implements MemoryBudget {
 
   /** Whether there is room for so many bytes, after freeing others if necessary. */
   hasRoom(bytes: number): boolean {
-    if (this.#heldBytes + bytes <= this.limitBytes) return true
+    return this.#heldBytes + bytes <= this.limitBytes || this.#freeTo(this.limitBytes - bytes)
+  }
+
+  relieve(bytes: number): void {
+    this.#freeTo(Math.max(0, this.#heldBytes - bytes))
+  }
+
+  /** Frees what can be lost until no more than `most` bytes are held. Returns whether that is so. */
+  #freeTo(most: number): boolean {
     // Called from within `free`: freeing must not start itself again.
     if (this.#isFreeing) return false
     this.#isFreeing = true
     try {
       for (const ofKind of this.#frees.values()) {
         for (const free of ofKind) {
-          free(this.#heldBytes + bytes - this.limitBytes)
-          if (this.#heldBytes + bytes <= this.limitBytes) return true
+          if (this.#heldBytes <= most) return true
+          free(this.#heldBytes - most)
         }
       }
-      return false
+      return this.#heldBytes <= most
     } finally {
       this.#isFreeing = false
     }

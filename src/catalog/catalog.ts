@@ -90,6 +90,8 @@ export function createCatalog(needs: {
   readonly onChange: OnChange
   /** Arguments that the operator has bound, which clients do not see; undefined if none are. */
   readonly boundArgs: JsonObject | undefined
+  /** Whether work that no client waits for is left out for now. */
+  readonly isUnderLoad?: () => boolean
   readonly events: EventSink
   readonly clock: Clock
   readonly log: Log
@@ -101,7 +103,14 @@ export function createCatalog(needs: {
   const fetchedForNames = new Map<string, number>()
   const descriptions = createDescriptions(catalogSource, sources)
   const learning = createLearning({ ...needs, sources, definitions, descriptions })
-  const lists = createShownLists({ catalogSource, sources, descriptions, learning, clock })
+  const lists = createShownLists({
+    catalogSource,
+    sources,
+    descriptions,
+    learning,
+    isUnderLoad: needs.isUnderLoad,
+    clock,
+  })
 
   return {
     serverDescription: (caller) => descriptions.of(caller),

@@ -39,6 +39,7 @@ export function createShownLists(needs: {
   readonly sources: KeptSources
   readonly descriptions: Descriptions
   readonly learning: Learning
+  readonly isUnderLoad?: (() => boolean) | undefined
   readonly clock: Clock
 }): ShownLists {
   const { catalogSource, sources, descriptions, learning, clock } = needs
@@ -91,6 +92,8 @@ export function createShownLists(needs: {
     const now = clock.now()
     const { pages } = kept
     if (kept.isCurrent && pages.freshness.untilMs > now) return pages
+    // A list that is not too old is fetched again in the background: no client waits for it.
+    if (kept.isCurrent && pages.freshness.usableUntilMs > now && needs.isUnderLoad?.() === true) return pages
     const newer = learnAgain(caller, key, kept, method, pages)
     if (!kept.isCurrent) return newer
     return pages.freshness.usableUntilMs > now ? pages : ((await within(clock, newerMs, newer)) ?? pages)

@@ -2,8 +2,8 @@
  * The configuration of the command: flags over environment over defaults. Reports every problem at once, each with
  * the flag or variable that caused it. Of two environment names of one option, `MCPLEX_...` wins.
  */
-import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
+import { memoryLimit } from '../base/process-memory.ts'
 import { readMarked, writeValue } from './read-option.ts'
 import { assemble } from './assemble.ts'
 import type { AdminSettings } from './admin-options.ts'
@@ -189,12 +189,9 @@ function variables(texts: readonly string[], machine: Environment, problems: Pro
 
 /** The machine that this process runs on. */
 export function thisMachine(): Environment {
-  const total = totalmem()
-  // Zero, or more than all memory, if no limit is set.
-  const limit = process.constrainedMemory()
   return {
     env: process.env,
-    memoryBytes: limit > 0 && limit < total ? limit : total,
+    memoryBytes: memoryLimit(),
     heapLimitBytes: getHeapStatistics().heap_size_limit,
   }
 }

@@ -17,6 +17,7 @@ import {
   openRequestState,
   readMetadata,
   refuseNewWork,
+  refuseUnderLoad,
   refuseUnservedEra,
   takeMemory,
   takePlace,
@@ -54,6 +55,7 @@ const messageGates: ReadonlyArray<Gate<MessageGateNeeds>> = [
   readMetadata, // A stateless request describes its client, and its headers repeat its body.
   openRequestState, // It shows whether the request begins a call or continues one, which the next gate must know.
   refuseNewWork, // While mcplex drains; what has begun may be finished.
+  refuseUnderLoad, // While features are switched off; sessions and calls that there are stay well.
   // A limit on the rate belongs here: the caller is known, and neither a place nor memory is held for the request yet.
   limitCalls, // Costs nothing: a session knows how many calls it has in flight.
   checkRequestParams, // A client's mistake must neither wait in a line nor reach the server.

@@ -24,6 +24,8 @@ export interface CreateUpstreamNeeds {
   readonly hasOneClient: boolean
   /** Whether the log names the upstream: there may be several. */
   readonly isNamed: () => boolean
+  /** Whether work that no client waits for is left out for now. */
+  readonly isUnderLoad: () => boolean
   /** Ends calls that only wait for their clients, at capacity of an upstream: at endpoints that it is behind. */
   readonly endSuspendedCalls: (wanted: number, upstream: string) => void
   readonly memory: MemoryBudget
@@ -33,14 +35,15 @@ export interface CreateUpstreamNeeds {
 }
 
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
-  const { limits, hasOneClient, isNamed, memory, clock } = needs
+  const { limits, hasOneClient, isNamed, isUnderLoad, memory, clock } = needs
   return (name, settings, control) => {
     const log = isNamed() ? logWith(needs.log, { upstream: name }) : needs.log
     const events = isNamed() ? eventsOf(name, needs.events) : needs.events
     const { queue, queueWaitMs } = limits
     const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, name)
     const hold = (reason: string, untilMs: number): Lease => control.hold(reason, untilMs)
-    const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls, hold }
+    const surroundings = { isUnderLoad, clock, log, events }
+    const common = { ...surroundings, hasOneClient, queue, queueWaitMs, memory, endSuspendedCalls, hold }
     const upstream =
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings })
@@ -48,7 +51,7 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const { listAgeMs, onChange } = settings
     const boundArgs = Object.keys(settings.boundArgs ?? {}).length > 0 ? settings.boundArgs : undefined
     const section = createMemorySection(memory)
-    const learnt = { memory: section.budget, listAgeMs, onChange, boundArgs, events, clock, log }
+    const learnt = { ...surroundings, memory: section.budget, listAgeMs, onChange, boundArgs }
     const catalog = createCatalog({ catalogSource: upstream.catalog, ...learnt })
     const served = boundArgs ? bindUpstream(upstream, catalog, boundArgs) : upstream
     return { upstream: served, catalog, release: () => section.close() }

@@ -6,6 +6,7 @@
  * beyond that is in `LastingParts`, and sessions belong to the name of their endpoint.
  */
 import type { Admission } from '../admission/admission.ts'
+import type { Overload } from '../admission/overload.ts'
 import type { Backplane } from '../backplane/backplane.ts'
 import type { Clock } from '../base/clock.ts'
 import type { CoarseTimers } from '../base/coarse-timers.ts'
@@ -39,6 +40,7 @@ export interface SharedServices {
   readonly sseSessions: SseSessions
   readonly admission: Admission
   readonly drain: Drain
+  readonly overload: Overload
   readonly pendingInput: PendingInput
   readonly suspended: SuspendedCalls
   readonly runningCalls: RunningCalls
@@ -111,7 +113,7 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
   const { upstream, catalog } = behind
   const { settings, backplane, clock, timers, events, log, sessions, sseSessions, pendingInput, drain } = shared
   const { startWait, requestState, subscriptions } = lasting
-  const { clientMemory, admission, suspended, nextClientKey } = shared
+  const { clientMemory, admission, suspended, nextClientKey, overload } = shared
   const admitNeeds: AdmitNeeds = {
     offersHttpSse: settings.http.sse,
     limits: settings.limits,
@@ -120,6 +122,7 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     sseSessions,
     requestState,
     drain,
+    overload,
     catalog,
     admission,
     clientMemory,

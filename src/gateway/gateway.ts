@@ -12,6 +12,7 @@ import { createMemoryBudget } from '../base/memory-budget.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
 import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../admission/admission.ts'
+import { createOverload } from '../admission/overload.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
@@ -38,6 +39,7 @@ import { expiredText, pingText } from './legacy/notices.ts'
 import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { createOverview, type Overview } from './overview.ts'
 import { SuspendedCalls } from './interaction/suspended-calls.ts'
+import { type QueueFill, watchPressure } from './pressure.ts'
 import { createReload, type ReloadReport } from './reload.ts'
 import { ServedUpstreams } from './served-upstreams.ts'
 import type { TransportServices } from './transport-services.ts'
@@ -80,6 +82,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     sessionServices: () => ({ states: toolStates, sessions }),
     hasOneClient,
     isNamed,
+    isUnderLoad: () => overload.isOff('background_work'),
     endSuspendedCalls: (wanted, upstream) =>
       suspended.endSilent(wanted, (suspendable) => endpoints.mayBeAt(upstream, suspendable)),
     memory,
@@ -131,6 +134,24 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     clock,
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
+  const queues = (): QueueFill[] => {
+    const { queue: bound } = settings.limits
+    const forWorkers = upstreams.all.map((served) => {
+      const { waitingCalls = 0, queuedCalls = 0 } = served.counts()
+      return Math.max(waitingCalls, queuedCalls)
+    })
+    return [admission.waiting, Math.max(0, ...forWorkers)].map((waiting) => ({ waiting, bound }))
+  }
+  const overload = createOverload({
+    settings: settings.limits,
+    // A client over pipes has nowhere else to go.
+    pressure: hasOneClient ? undefined : () => watchPressure(queues),
+    mostCalls: () => Array.from(sessions.all(), ({ calls }) => calls).reduce((most, calls) => Math.max(most, calls), 0),
+    relieve: () => memory.relieve(memory.heldBytes / 4),
+    clock,
+    events,
+    log,
+  })
   // Unique among session ids and among the calls of all instances.
   const clientKeys = `call/${shortId()}/`
   let clientsWithoutSession = 0
@@ -146,6 +167,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     sseSessions,
     admission,
     drain,
+    overload,
     pendingInput: createPendingInput(timers, settings.sessions.answerTimeoutMs),
     suspended,
     runningCalls,
@@ -165,6 +187,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   const state = (): GatewayState => ({
     draining: drain.draining,
+    refusesWork: overload.isOff('new_work'),
     uptimeMs: clock.now() - startedMs,
     memory: { heldBytes: memory.heldBytes, limitBytes: memory.limitBytes },
     counts: {
@@ -174,6 +197,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       clients: admission.held,
       waitingClients: admission.waiting + endpoints.waiting,
       suspendedCalls: suspended.count,
+      overloadStep: overload.step,
       ...upstreams.counts(),
       ...(log.lost !== undefined && { lostLogLines: log.lost }),
     },
@@ -213,6 +237,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     closing ??= (async () => {
       reloads.close()
       lateStarts.close()
+      overload.close()
       endpoints.refuseWaiting(new Refusal('draining'))
       drain.drain(0).catch(() => undefined)
       sseSessions.release()

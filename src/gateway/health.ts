@@ -91,6 +91,8 @@ async function countTools(serverEra: ServerEraInfo, catalog: Catalog): Promise<n
 
 export interface GatewayState {
   readonly draining: boolean
+  /** Whether all new work is refused for now. */
+  readonly refusesWork: boolean
   readonly uptimeMs: number
   readonly memory: NonNullable<HealthReport['memory']>
   readonly counts: Readonly<Record<string, number>>
@@ -119,7 +121,7 @@ export async function healthReport(
   const status = !hasStarted ? 'starting' : state.draining ? 'draining' : standing
   return {
     status,
-    ready: status === 'ok' || status === 'degraded',
+    ready: (status === 'ok' || status === 'degraded') && !state.refusesWork,
     live: true,
     checks: Object.fromEntries(checks),
     version,

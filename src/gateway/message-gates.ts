@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { LimitSettings } from '../admission/options.ts'
+import type { Overload } from '../admission/overload.ts'
 import { acceptedForms } from '../protocol/accept.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { sessionsOnly } from '../protocol/http-sse.ts'
@@ -35,6 +36,7 @@ export interface MessageGateNeeds {
   readonly sessions: Pick<Sessions, 'find'>
   readonly requestState: Pick<RequestStateCodec, 'open'>
   readonly drain: Pick<Drain, 'draining' | 'enter'>
+  readonly overload: Pick<Overload, 'step' | 'isOff' | 'busyCalls' | 'refusal'>
   readonly limits: Pick<LimitSettings, 'callsPerSession'>
   readonly catalog: Pick<Catalog, 'isList' | 'mirrorsHeaders' | 'mirrored'>
   readonly admission: Pick<Admission, 'take' | 'wait'>
@@ -92,6 +94,23 @@ export function openRequestState(request: GatedRequest, needs: MessageGateNeeds)
 /** Refuses with: `draining`. */
 export function refuseNewWork(request: GatedRequest, needs: MessageGateNeeds): void {
   if (needs.drain.draining && beginsWork(request, needs)) throw new Refusal('draining')
+}
+
+/** Refuses with: `overloaded`. */
+export function refuseUnderLoad(request: GatedRequest, needs: MessageGateNeeds): void {
+  const { overload } = needs
+  if (overload.step === 0) return
+  if (overload.isOff('new_sessions') && opensSession(request)) throw overload.refusal('new sessions')
+  const { busyCalls } = overload
+  if (busyCalls !== undefined && callsIn(request, needs).length > 0 && request.liveSession.calls >= busyCalls)
+    throw overload.refusal('further calls of a session with so many in flight')
+  // A later round belongs to a call that has begun.
+  if (overload.isOff('new_work') && !request.state && beginsWork(request, needs)) throw overload.refusal('new work')
+}
+
+function opensSession({ kind, isOverSse }: GatedRequest): boolean {
+  // Over HTTP+SSE, the stream is the session.
+  return kind === 'sse_stream' || (kind === 'initialize' && !isOverSse)
 }
 
 function beginsWork(request: GatedRequest, needs: MessageGateNeeds): boolean {

@@ -17,6 +17,8 @@ export interface PooledUpstreamNeeds {
   readonly hasOneClient: boolean
   readonly queue: number
   readonly queueWaitMs: number
+  /** Whether work that no client waits for is left out for now. */
+  readonly isUnderLoad?: () => boolean
   /** Ends up to `wanted` calls that hold a worker and only wait for their clients, if they may be ended. */
   readonly endSuspendedCalls: (wanted: number) => void
   /**

@@ -13,7 +13,7 @@ import type { ServerProgram } from './server-program.ts'
 /** @param serverEras those in use */
 export function sparesOf(
   serverEras: readonly ServerEra[],
-  { settings, clock }: Pick<PooledUpstreamNeeds, 'settings' | 'clock'>,
+  { settings, clock, isUnderLoad = () => false }: Pick<PooledUpstreamNeeds, 'settings' | 'clock' | 'isUnderLoad'>,
   { isMadeForCallers = false }: ServerProgram,
   { pool, slots }: { readonly pool: Pool; readonly slots: WorkerSlots<ConnectedInstance> },
   starts: WorkerStarts,
@@ -29,7 +29,7 @@ export function sparesOf(
       return Math.max(0, spared ? settings.spares : 0, missing)
     },
     clock,
-    takeSlot: () => (pool.lacksSlots ? undefined : slots.take('spare')),
+    takeSlot: () => (pool.lacksSlots || isUnderLoad() ? undefined : slots.take('spare')),
     mayStart: () => starts.crashLoopGuard.fault === undefined && !onlyOne.isKnown,
     failed: (exit) => serverEra && starts.spareFailed(exit, serverEra),
   })

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../test/support/eventually.ts'
+import { fullest, watchPressure } from './pressure.ts'
+
+test('the fullest queue counts, and a short one not at all', () => {
+  expect(fullest([])).toBe(0)
+  expect(
+    fullest([
+      { waiting: 20, bound: 100 },
+      { waiting: 80, bound: 100 },
+      { waiting: 2, bound: 2 },
+    ]),
+  ).toBe(0.8)
+})
+
+test('a blocked event loop is measured in milliseconds, memory as a part of what may be used', async () => {
+  const pressure = watchPressure(() => [])
+  let isBlocked = false
+  await eventually('a blocked loop to be measured', () => {
+    isBlocked = !isBlocked
+    if (!isBlocked) return pressure.measure().event_loop > 50
+    const endMs = performance.now() + 100
+    while (performance.now() < endMs);
+    return false
+  })
+  const { memory } = pressure.measure()
+  expect(memory).toBeGreaterThan(0)
+  expect(memory).toBeLessThan(1)
+  pressure.close()
+})
