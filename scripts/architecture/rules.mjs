@@ -193,6 +193,10 @@ export const packages = {
     in: ['cli', 'config/file'],
     instead: 'Only `mcplex config` edits files that people wrote, and config/file reads them.',
   },
+  'prom-client': {
+    in: ['admin/metrics/scrape.ts'],
+    instead: 'Count in admin/metrics/instruments.ts: only a scrape formats.',
+  },
   'proper-lockfile': { in: ['shared-resources'], instead: 'Tools lock files through lock() of mcplex/tools.' },
   tarn: { in: ['shared-resources'], instead: 'Tools pool resources through pool() of mcplex/tools.' },
   picocolors: { in: ['cli'], instead: 'Only the command has a terminal.' },

@@ -15,6 +15,7 @@ import { untilListening } from '../transports/http/until-listening.ts'
 import { ClosedSessions } from './closed-sessions.ts'
 import { answerExchange } from './exchange.ts'
 import { createHandlers, type OperatedProcess } from './handlers.ts'
+import { createMetrics } from './metrics/scrape.ts'
 import { RecentErrors } from './recent-errors.ts'
 
 export interface AdminNeeds {
@@ -67,6 +68,7 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
   const closedSessions = new ClosedSessions(events)
   const recentErrors = new RecentErrors(events, clock)
   const handlers = createHandlers({ gateway, process: operated, closedSessions, recentErrors, clock })
+  const metrics = createMetrics(gateway, clock)
   const closes: Array<() => void> = []
 
   const serverFor = (host: string, allowHosts: readonly string[], token: string | undefined): Server => {
@@ -74,7 +76,7 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
     const server = createServer(
       { ...timeouts, maxHeaderSize: 16_384, requireHostHeader: false },
       (request, response) => {
-        void answerExchange(request, response, { handlers, hosts, token, secretValues, openapi, log })
+        void answerExchange(request, response, { handlers, hosts, token, secretValues, metrics, openapi, log })
       },
     )
     server.maxConnections = maxConnections
@@ -98,6 +100,8 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
       opened(server, () => file.remove())
     },
     async openPort({ host, port, token, allowHosts }) {
+      // A program will ask for figures: the first time, too, nothing else waits for what is loaded for that.
+      await metrics.prepare()
       const server = serverFor(host, allowHosts, token)
       const bare = host.replace(/^\[(.*)\]$/, '$1')
       await untilListening(server, () => server.listen({ host: bare, port, backlog }))

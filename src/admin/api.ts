@@ -123,5 +123,8 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
 }
 
+/** Where the figures for Prometheus are. */
+export const metricsPath = '/metrics'
+
 /** Where the document of the API is. */
 export const openapiPath = '/api/v1/openapi.json'

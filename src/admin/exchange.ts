@@ -6,8 +6,9 @@ import type { SecretValues } from '../base/secret-values.ts'
 import { asRefusal } from '../base/refusal.ts'
 import { checkFraming, checkHeaders, type HostRules, isAllowedOrigin } from '../transports/http/guard.ts'
 import { AdminError } from './admin-error.ts'
-import { openapiPath } from './api.ts'
+import { metricsPath, openapiPath } from './api.ts'
 import type { Handlers } from './api-request.ts'
+import type { Metrics } from './metrics/scrape.ts'
 import { readBody } from './read-body.ts'
 import { findRoute, readParameters } from './routes.ts'
 
@@ -18,6 +19,7 @@ export interface ExchangeNeeds {
   readonly token: string | undefined
   /** Values that no answer shows. */
   readonly secretValues: SecretValues
+  readonly metrics: Metrics
   /** The text of the OpenAPI document. */
   readonly openapi: () => Promise<string>
   readonly log: Log
@@ -56,7 +58,7 @@ export async function answerExchange(
 }
 
 async function answerTo(request: IncomingMessage, needs: ExchangeNeeds): Promise<Answered> {
-  const { handlers, hosts, token, secretValues, openapi } = needs
+  const { handlers, hosts, token, secretValues, metrics, openapi } = needs
   const { host, origin, authorization, 'transfer-encoding': coding } = request.headers
   checkHeaders(request.rawHeaders)
   checkFraming(request.httpVersion, host, coding)
@@ -66,6 +68,7 @@ async function answerTo(request: IncomingMessage, needs: ExchangeNeeds): Promise
   if (token !== undefined) checkToken(authorization, token)
   const { pathname, searchParams } = targetOf(request.url ?? '')
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
+  if (pathname === metricsPath && method === 'GET') return { status: 200, ...(await metrics.scrape()) }
   if (pathname === openapiPath && method === 'GET') return { status: 200, type: jsonType, text: await openapi() }
   const { route, match } = findRoute(method, pathname)
   const body = await readBody(request)

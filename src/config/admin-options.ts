@@ -23,7 +23,7 @@ export const adminOptions: OptionTable<AdminSettings> = {
     kind: 'text',
     flag: 'admin',
     about:
-      'An address at which operators reach mcplex besides the Unix socket: /api/v1, for requests with a token. `off` closes the socket as well.',
+      'An address at which operators reach mcplex besides the Unix socket: /api/v1 and /metrics, for requests with a token. `off` closes the socket as well.',
     default: { derived: 'the Unix socket beside the runtime file alone' },
     shape: {
       accepted: 'an address and a port, a port of 127.0.0.1, or off: 127.0.0.1:8081, [::1]:8081, 8081, off',

@@ -252,7 +252,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   return {
     events,
-    overview: createOverview({ sessions, runningCalls, upstreams, drain, clock }),
+    overview: createOverview({ sessions, runningCalls, upstreams, drain, state, limits: settings.limits, clock }),
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),

@@ -9,6 +9,7 @@ import type { PastCall } from '../protocol/past-call.ts'
 import { knownMethod } from '../protocol/methods.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { RunningCalls, TrackedCall } from './calls/running-calls.ts'
+import type { GatewayState } from './health.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 
 /** A live session, in plain data. */
@@ -55,6 +56,10 @@ export interface Overview {
   calls(most: number): readonly CallView[]
   /** The figures of each upstream, by name, in their order. */
   upstreamCounts(): ReadonlyArray<readonly [name: string, counts: Readonly<Record<string, number>>]>
+  /** The figures of the whole, as `counts` of the health report has them. */
+  counts(): Readonly<Record<string, number>>
+  readonly memory: { readonly heldBytes: number; readonly limitBytes: number }
+  readonly limits: { readonly maxConnections: number }
   readonly isDraining: boolean
 }
 
@@ -71,6 +76,9 @@ export interface OverviewNeeds {
   readonly runningCalls: RunningCalls
   readonly upstreams: Pick<ServedUpstreams, 'all'>
   readonly drain: { readonly draining: boolean }
+  /** The figures of the whole, and the bytes that are kept. */
+  readonly state: () => Pick<GatewayState, 'counts' | 'memory'>
+  readonly limits: { readonly maxConnections: number }
   readonly clock: Clock
 }
 
@@ -78,7 +86,7 @@ export interface OverviewNeeds {
 const mostFound = 20
 
 export function createOverview(needs: OverviewNeeds): Overview {
-  const { sessions, runningCalls, upstreams, drain, clock } = needs
+  const { sessions, runningCalls, upstreams, drain, state, limits, clock } = needs
 
   const viewOf = (live: LiveSession): SessionView => ({
     label: sessionLabel(live.session.id),
@@ -138,6 +146,11 @@ export function createOverview(needs: OverviewNeeds): Overview {
         }
       }),
     upstreamCounts: () => upstreams.all.map((served) => [served.name, served.counts()] as const),
+    counts: () => state().counts,
+    get memory() {
+      return state().memory
+    },
+    limits,
     get isDraining() {
       return drain.draining
     },

@@ -182,7 +182,7 @@ export class PooledUpstream implements SingleUpstream {
 
   counts(): Readonly<Record<string, number>> {
     return {
-      ...poolCounts(this.slots, this.pool, this.#needs.settings.pool),
+      ...poolCounts(this.slots, this.pool, this.#needs.settings.pool, this.groups.all(), this.#needs.clock.now()),
       workersEndedForNotReading: this.#endedForNotReading,
       ...this.#program.counts?.(),
     }

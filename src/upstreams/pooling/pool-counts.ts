@@ -1,4 +1,5 @@
 /** The figures of an upstream that pools workers, for operators. */
+import type { IsolationGroup } from './isolation-group.ts'
 import type { Pool } from './pool.ts'
 import type { WorkerSlots } from './worker-slots.ts'
 
@@ -10,6 +11,8 @@ export function poolCounts(
   slots: Pick<WorkerSlots, 'taken' | 'for' | 'in'>,
   { waiting }: Pick<Pool, 'waiting'>,
   bound: number,
+  groups: Iterable<Pick<IsolationGroup, 'queued'>>,
+  nowMs: number,
 ): Readonly<Record<string, number>> {
   return {
     workers: slots.taken,
@@ -21,7 +24,15 @@ export function poolCounts(
     retiringWorkers: slots.in('retiring').size,
     workerCalls: callsIn(slots),
     waitingCalls: waiting,
+    oldestWaitMs: waiting === 0 ? 0 : oldestWaitMs(groups, nowMs),
   }
+}
+
+/** How long the first of the calls that wait has waited, in milliseconds. */
+function oldestWaitMs(groups: Iterable<Pick<IsolationGroup, 'queued'>>, nowMs: number): number {
+  let longestMs = 0
+  for (const { queued } of groups) for (const { sinceMs } of queued) longestMs = Math.max(longestMs, nowMs - sinceMs)
+  return longestMs
 }
 
 /** Calls in flight and reserved places of all workers. */

@@ -119,7 +119,9 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     ...(settings.http.sse ? [row('', bold, [[`${url}/sse`.padEnd(34), cyan], 'HTTP+SSE for old clients'])] : []),
     ...(ready.socket === undefined ? [] : [row('Socket', bold, [[ready.socket, cyan]])]),
     row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
-    ...(ready.admin === undefined ? [] : [row('Operators', bold, [[`${ready.admin}/api/v1`.padEnd(34), cyan]])]),
+    ...(ready.admin === undefined
+      ? []
+      : [row('Operators', bold, [[`${ready.admin}/metrics`.padEnd(34), cyan], '/api/v1, with a token'])]),
     '',
     ...howToConnect(ready, isOne ? shortName(name) : 'mcplex', columns),
     '',

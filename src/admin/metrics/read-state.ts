@@ -1,0 +1,95 @@
+/** What is read at the moment of a scrape: how much there is of what, now. */
+import type { Gateway, Overview } from '../../gateway/gateway.ts'
+import { version } from '../../base/version.ts'
+import { otherLabel, type Sample } from './tally.ts'
+
+/** A metric as it is printed. */
+export interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly values: Iterable<Sample>
+}
+
+export type ReadGateway = Pick<Gateway, 'operations'> & { readonly overview: Overview }
+
+/** More upstreams than this are shown as one. */
+const mostUpstreams = 500
+
+/** What is summed for each upstream, by name and the figures that it is made of. */
+const sums = {
+  mcplex_pool_waiting: {
+    help: 'Calls that wait for a worker, or for the end of a pause.',
+    figures: ['waitingCalls', 'queuedCalls'],
+  },
+  mcplex_worker_calls: { help: 'Calls that workers run.', figures: ['workerCalls'] },
+  mcplex_pool_size: { help: 'Workers that take a slot, of those that the pool may have.', figures: ['workers'] },
+} as const
+
+const oldest = ['oldestWaitMs', 'oldestQueueWaitMs']
+
+export function* readState({ operations, overview }: ReadGateway): Generator<Metric> {
+  const counts = overview.counts()
+  const { count, oldestMs, heldBytes } = overview.sessionTotals()
+  const { memory, limits } = overview
+  yield gauge('mcplex_build_info', 'The version that runs.', [
+    { labels: { version, node: process.versions.node }, value: 1 },
+  ])
+  yield one('mcplex_draining', 'Whether it drains.', overview.isDraining ? 1 : 0)
+  yield one('mcplex_connections_active', 'Clients that have a place.', counts['clients'])
+  yield one('mcplex_connections_limit', 'How many clients may have one.', limits.maxConnections)
+  yield one('mcplex_admission_queue_depth', 'Clients that wait for a place.', counts['waitingClients'])
+  yield gauge('mcplex_sessions_active', 'Live sessions.', [{ labels: { era: 'session-based' }, value: count }])
+  yield one('mcplex_session_oldest_seconds', 'The age of the oldest live session.', oldestMs / 1000)
+  yield one('mcplex_session_kept_bytes', 'Bytes that sessions hold for good.', heldBytes)
+  yield one('mcplex_kept_bytes', 'Bytes kept on behalf of clients and servers.', memory.heldBytes)
+  yield one('mcplex_kept_bytes_limit', 'How many bytes may be kept.', memory.limitBytes)
+  yield one('mcplex_requests_inflight', 'Calls in flight.', counts['calls'])
+  yield one('mcplex_sse_streams_active', 'Event streams with a reader.', counts['streams'])
+  yield one('mcplex_suspended_calls', 'Calls that wait for input of their client.', counts['suspendedCalls'])
+  yield* ofUpstreams(operations, overview)
+}
+
+function* ofUpstreams(operations: ReadGateway['operations'], overview: Overview): Generator<Metric> {
+  const all = overview.upstreamCounts()
+  const shown = all.slice(0, mostUpstreams)
+  const rest = all.slice(mostUpstreams)
+  for (const [name, { help, figures }] of Object.entries(sums)) {
+    const sumOf = (counts: Readonly<Record<string, number>>): number =>
+      figures.reduce((sum, figure) => sum + (counts[figure] ?? 0), 0)
+    const values = shown.map(([upstream, counts]) => ({ labels: { upstream }, value: sumOf(counts) }))
+    const others = rest.reduce((sum, [, counts]) => sum + sumOf(counts), 0)
+    yield gauge(
+      name,
+      help,
+      rest.length === 0 ? values : [...values, { labels: { upstream: otherLabel }, value: others }],
+    )
+  }
+  yield gauge(
+    'mcplex_pool_oldest_wait_seconds',
+    'How long the first call in line has waited; 0 if none waits.',
+    shown.map(([upstream, counts]) => {
+      return { labels: { upstream }, value: Math.max(...oldest.map((figure) => counts[figure] ?? 0)) / 1000 }
+    }),
+  )
+  const workers: Sample[] = []
+  const access: Sample[] = []
+  for (const [upstream] of shown) {
+    const states = new Map<string, number>()
+    const operated = operations(upstream)
+    for (const { state } of operated?.workers() ?? []) states.set(state, (states.get(state) ?? 0) + 1)
+    for (const [state, value] of states) workers.push({ labels: { upstream, state }, value })
+    const { access: now = 'open' } = operated?.state() ?? {}
+    access.push({ labels: { upstream, access: now }, value: 1 })
+  }
+  yield gauge('mcplex_pool_workers', 'Workers by state.', workers)
+  yield gauge('mcplex_upstream_access', 'Whether an upstream takes calls: open, paused or disabled.', access)
+}
+
+function gauge(name: string, help: string, values: readonly Sample[]): Metric {
+  return { name, help, type: 'gauge', values }
+}
+
+function one(name: string, help: string, value = 0): Metric {
+  return gauge(name, help, [{ labels: {}, value }])
+}

@@ -1,0 +1,141 @@
+/**
+ * The text of /metrics, in the format of Prometheus. prom-client formats it, a few lines in each turn of the event loop: a
+ * gateway with a hundred upstreams has thousands of lines. It is loaded with the first scrape, or when an address is opened.
+ */
+import type { Metric as PromMetric, Registry } from 'prom-client'
+import type { Clock } from '../../base/clock.ts'
+import { LoopTurns } from '../../base/loop-turns.ts'
+import type { EventSource } from '../../base/events.ts'
+import { Instruments } from './instruments.ts'
+import { type Metric, type ReadGateway, readState } from './read-state.ts'
+import type { Sample } from './tally.ts'
+
+export interface Metrics {
+  /** Loads what is needed for a scrape, and begins to watch the event loop. */
+  prepare(): Promise<void>
+  /** Asked while another scrape is under way, it gives the result of that one. */
+  scrape(): Promise<{ readonly type: string; readonly text: string }>
+}
+
+interface Loaded {
+  /** What prom-client counts itself: of the process, of Node. */
+  readonly registry: Registry
+  /** Empty but for the metric that is formatted at the moment. */
+  readonly pieces: Registry
+}
+
+/** How many lines are formatted before others have their turn, and how long all of it may take of one turn, in milliseconds. */
+const linesAtOnce = 100
+const turnMs = 3
+
+export function createMetrics(gateway: ReadGateway & { readonly events: EventSource }, clock: Clock): Metrics {
+  const instruments = new Instruments(gateway.events)
+  let loaded: Promise<Loaded> | undefined
+  let running: Promise<{ readonly type: string; readonly text: string }> | undefined
+
+  const load = async (): Promise<Loaded> => {
+    const { collectDefaultMetrics, Registry: PromRegistry } = await import('prom-client')
+    const registry = new PromRegistry()
+    collectDefaultMetrics({ register: registry })
+    return { registry, pieces: new PromRegistry() }
+  }
+
+  const write = async (): Promise<{ readonly type: string; readonly text: string }> => {
+    const { registry, pieces } = await (loaded ??= load())
+    const turns = new LoopTurns(clock, turnMs)
+    const parts: string[] = []
+    for (const metric of [...counted(instruments), ...readState(gateway)]) {
+      let isFirst = true
+      for (const values of inParts(metric.values)) {
+        if (turns.isSpent) await turns.next()
+        const text = await formatted(pieces, metric, values)
+        // The head of a metric is written once.
+        parts.push(isFirst ? text : text.split('\n').slice(2).join('\n'))
+        isFirst = false
+      }
+    }
+    if (turns.isSpent) await turns.next()
+    parts.push(await registry.metrics())
+    return { type: registry.contentType, text: parts.join('\n') }
+  }
+
+  return {
+    async prepare() {
+      await (loaded ??= load())
+    },
+    scrape: () => (running ??= write().finally(() => (running = undefined))),
+  }
+}
+
+/** The values in parts of as many as are formatted at once; one empty part if there are none. */
+function* inParts(values: Iterable<Sample>): Generator<Sample[]> {
+  let part: Sample[] = []
+  let isEmpty = true
+  for (const value of values) {
+    part.push(value)
+    if (part.length < linesAtOnce) continue
+    yield part
+    part = []
+    isEmpty = false
+  }
+  if (part.length > 0 || isEmpty) yield part
+}
+
+/** What was counted, under the names of /metrics. */
+function counted(instruments: Instruments): Metric[] {
+  const { serverOperations, clientOperations, poolWaits, sessionAges, ...tallies } = instruments
+  const histogram = (name: string, help: string, values: Iterable<Sample>): Metric => ({
+    name,
+    help,
+    type: 'histogram',
+    values,
+  })
+  const counter = (name: string, help: string, values: Iterable<Sample>): Metric => ({
+    name,
+    help,
+    type: 'counter',
+    values,
+  })
+  return [
+    histogram(
+      'mcp_server_operation_duration_seconds',
+      'How long requests of clients took, with the wait for a worker.',
+      serverOperations.samples(),
+    ),
+    histogram(
+      'mcp_client_operation_duration_seconds',
+      'How long workers took for them, by upstream.',
+      clientOperations.samples(),
+    ),
+    histogram('mcplex_pool_wait_seconds', 'How long calls waited for a worker.', poolWaits.samples()),
+    histogram('mcplex_session_age_seconds', 'How old sessions were at their end.', sessionAges.samples()),
+    counter('mcplex_calls_total', 'Calls that have ended, by upstream, method and outcome.', tallies.calls.samples()),
+    counter('mcplex_sessions_opened_total', 'Sessions that have begun.', tallies.sessionsOpened.samples()),
+    counter('mcplex_sessions_closed_total', 'Sessions that have ended, by reason.', tallies.sessionsClosed.samples()),
+    counter(
+      'mcplex_refused_total',
+      'Requests that were refused before there was a call, by reason.',
+      tallies.refusals.samples(),
+    ),
+    counter('mcplex_worker_starts_total', 'Workers that were started, by what for.', tallies.workerStarts.samples()),
+    counter(
+      'mcplex_worker_ends_total',
+      'Workers that have ended: as they should, or by a crash.',
+      tallies.workerEnds.samples(),
+    ),
+    counter(
+      'mcplex_dropped_total',
+      'What was dropped, because it could not be attributed or understood.',
+      tallies.dropped.samples(),
+    ),
+  ]
+}
+
+/** The lines of some values of a metric, with its head. */
+function formatted(pieces: Registry, { name, help, type }: Metric, values: readonly Sample[]): Promise<string> {
+  // prom-client asks a metric for its content, and nothing else.
+  const metric = { name, get: () => Promise.resolve({ name, help, type, values, aggregator: 'sum' }) }
+  pieces.clear()
+  pieces.registerMetric(metric as unknown as PromMetric)
+  return pieces.getSingleMetricAsString(name)
+}
