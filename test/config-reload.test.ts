@@ -200,12 +200,17 @@ describe('mcplex reload', () => {
     expect(back['lines']).toContain('tools of one now have their own names, without one__: it is the only server')
   })
 
-  test('tells a change of sizes and aliases, too', async () => {
-    await up(withServers('one', 'two'))
+  test('tells a change of sizes, aliases and endpoints, too', async () => {
+    const { running } = await up(withServers('one', 'two'))
     put(`${withServers('one', 'two').replace('spares: 0', 'spares: 0, max: 5')}aliases: { find: one__echo }\n`)
     const command = run(['reload', '--json'])
     expect(await command.exit()).toBe(0)
     expect(JSON.parse(command.stdout())).toMatchObject({ changed: ['one'], aliases: true })
+    put(`${withServers('one', 'two')}endpoints: { view: { tools: [one__echo] } }\n`)
+    const again = run(['reload', '--json'])
+    expect(await again.exit()).toBe(0)
+    const applied = { msg: 'the settings were read again', endpoints_added: ['view'] }
+    await expect.poll(() => running.log(), { timeout: 60_000 }).toContainEqual(expect.objectContaining(applied))
   })
 
   test('fails with exit code 78 and the lines that are wrong, if the file is not right', async () => {
@@ -285,6 +290,24 @@ describe('mcplex reload', () => {
     const one = run(['reload', '--pid', String(running.pid)])
     expect(await one.exit()).toBe(0)
     expect(one.stderr()).toContain('nothing has changed')
+  })
+
+  test('in the folder of one whose configuration came from a pipe says so, and offers no other', async () => {
+    const { running: other } = await up(withServers('one'))
+    const here = join(folder, 'here')
+    mkdirSync(here)
+    const piped = runCommand(['up', '--json', '--config', '/dev/fd/3'], env, { cwd: here, passed: withServers('one') })
+    started.push(piped)
+    await piped.ready()
+    const command = runCommand(['reload'], env, { cwd: here })
+    started.push(command)
+    expect(await command.exit()).toBe(1)
+    expect(command.stderr()).toContain('instance_missing')
+    expect(command.stderr()).toContain(`process ${piped.pid} has no file to read again`)
+    expect(command.stderr()).not.toContain(String(other.pid))
+    const named = run(['reload', '--pid', String(piped.pid)])
+    expect(await named.exit()).toBe(1)
+    expect(named.stderr()).toContain(`process ${piped.pid} has no file to read again`)
   })
 })
 

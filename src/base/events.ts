@@ -18,7 +18,7 @@ export interface Events {
    */
   overloadStep: { step: number; feature: string; isOff: boolean; because: string }
   /** An upstream serves that was missing when the gateway had started. `tools` is how many it lists to a client without capabilities. */
-  upstreamReady: { upstream: string; tools: number }
+  upstreamReady: { upstream: string; tools: number; sharing: { sessions: string; stateless: string } }
   /** An upstream was paused or disabled, or takes calls again (`open`). */
   upstreamAccess: { upstream: string; access: 'open' | 'paused' | 'disabled' }
   /**

@@ -41,12 +41,21 @@ export function chooseInstance(
   needsFile: boolean,
 ): { readonly folder: string; readonly instance: RunningInstance } {
   const folder = process.cwd()
-  const all = runningIn(env).filter(({ instance }) => !needsFile || instance.config !== undefined)
+  const running = runningIn(env)
+  const all = running.filter(({ instance }) => !needsFile || instance.config !== undefined)
   const named = all.filter(({ instance }) => {
     if (pid !== undefined) return instance.pid === pid
     return file === undefined || instance.config === resolve(folder, file)
   })
-  const here = named.filter(({ instance }) => instance.cwd === folder)
+  const isHere = ({ instance }: (typeof running)[number]): boolean => instance.cwd === folder
+  if (needsFile && file === undefined) {
+    // What is meant; another one is no answer to that.
+    const isMeant = ({ instance }: (typeof running)[number]): boolean =>
+      pid === undefined ? instance.cwd === folder && instance.isFromPipe === true : instance.pid === pid
+    const without = running.filter((one) => isMeant(one) && one.instance.config === undefined)
+    if (without.length > 0 && (pid !== undefined || !all.some(isHere))) throw noFile(without)
+  }
+  const here = named.filter(isHere)
   const candidates = named.length > 1 && here.length > 0 ? here : named
   const [only, ...others] = candidates
   if (only && others.length === 0) return only
@@ -60,6 +69,16 @@ export function chooseInstance(
       'note',
       'found are those of this user on this machine, unless MCPLEX_ADMIN__RUNTIME_FILE is off or their file is a pipe',
     ],
+  ])
+}
+
+/** The refusal for instances whose settings came from a pipe or a command line. */
+function noFile(found: ReadonlyArray<{ readonly instance: RunningInstance }>): CommandFailed {
+  const which = found.map(({ instance: { pid } }) => `process ${pid}`).join(', ')
+  const what = `${which} has no file to read again: its settings came from a pipe or a command line`
+  return failed('instance_missing', what, [
+    ['try', 'start it with the path of a file: mcplex up --config FILE'],
+    ['note', 'another mcplex is meant with --config FILE or --pid PID'],
   ])
 }
 

@@ -44,6 +44,8 @@ export interface RunningInstance {
   readonly upstreams?: readonly string[]
   /** The configuration file that it reads again; none if there is no file. */
   readonly config?: string
+  /** Set if its configuration came from a pipe, which cannot be read again. */
+  readonly isFromPipe?: boolean
   /** How often it has begun to read the file again. */
   readonly reloads?: number
   /** What came of it the last time, but for reloads that a newer one has replaced. */
@@ -199,6 +201,7 @@ function readRecord(text: string): RuntimeRecord | undefined {
     ...(isObject(admin) && { admin: textsIn(admin, ['socket', 'url', 'token']) }),
     ...(Array.isArray(upstreams) && { upstreams: upstreams.filter((name) => typeof name === 'string') }),
     ...reloadIn(value['reload']),
+    ...(value['isFromPipe'] === true && { isFromPipe: true }),
     ...(typeof reloads === 'number' && { reloads }),
     ...(typeof port === 'number' && { port }),
     identity: textsIn(identity, ['start', 'boot', 'namespace']),

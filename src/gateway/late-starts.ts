@@ -56,10 +56,10 @@ export class LateStarts {
     if (!this.#known || this.#known.has(name) || standing !== 'started') return
     this.#known.add(name)
     reportOf(served).then(
-      ({ tools }) => {
+      ({ tools, sharing }) => {
         const counted = `${tools} ${tools === 1 ? 'tool' : 'tools'}`
         this.#log.info({ upstream: name, tools }, `${name} is ready: ${counted}`)
-        this.#events.emit('upstreamReady', { upstream: name, tools })
+        if (sharing) this.#events.emit('upstreamReady', { upstream: name, tools, sharing })
       },
       () => undefined,
     )

@@ -96,7 +96,21 @@ export function createReload(needs: ReloadNeeds): Reload {
       sessions.end(liveSession, 'operator').catch(() => undefined)
     }
     if (replaced.length > 0) log.info({ upstreams: changed }, 'upstreams were replaced')
-    else log.info({ added, changed, removed, needs_restart: report.needsRestart }, 'the settings were read again')
+    else {
+      const { endpoints: of, needsRestart } = report
+      log.info(
+        {
+          added,
+          changed,
+          removed,
+          endpoints_added: of.added,
+          endpoints_changed: of.changed,
+          endpoints_removed: of.removed,
+          needs_restart: needsRestart,
+        },
+        'the settings were read again',
+      )
+    }
     return report
   }
 

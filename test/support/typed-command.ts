@@ -26,23 +26,27 @@ export interface Running {
 
 /**
  * Runs it with an environment of nothing but PATH, HOME and `env`.
- * @param main the file of the command, if another one than that of the build
+ * @param where where it runs, and what it reads at /dev/fd/3; the file of the command, if another one than that of the build
  */
 export function runCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  main: string = built,
+  where: string | { readonly cwd: string; readonly passed?: string } = built,
 ): Running {
   const { PATH = '', HOME = '' } = process.env
+  const { main, cwd, passed } = typeof where === 'string' ? { main: where } : { main: built, ...where }
   const child = spawn(process.execPath, [main, ...args], {
+    cwd,
     env: { PATH, HOME, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', passed === undefined ? 'ignore' : 'pipe'],
   })
+  const pipe = child.stdio[3]
+  if (pipe && 'end' in pipe) pipe.end(passed)
   let stdout = ''
   let stderr = ''
   let code: number | null | undefined
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   child.once('close', (exit) => (code = exit))
   return {
     child,

@@ -66,11 +66,24 @@ function statelessWords({ sharing: { stateless }, settings, upstreams }: Ready):
 }
 
 /**
+ * The row about clients without sessions; none if there is nothing to say.
+ * @param least as many lines at least, for a banner that is corrected
+ */
+export function statelessLines(ready: Ready, { dim }: Colors, columns: number, least = 0): string[] {
+  const { sessions, stateless } = ready.sharing
+  const said = sessions === 'session' || stateless === 'refuse' ? statelessWords(ready) : undefined
+  const words = said ?? (least > 0 ? ['clients of 2026-07-28 need no session'] : undefined)
+  const lines = words ? rowOf('stateless', dim, words, columns).split('\n') : []
+  return [...lines, ...Array.from({ length: Math.max(0, least - lines.length) }, () => '')]
+}
+
+/**
  * The banner. Only lines to copy, and single parts that are too long, may be wider than the terminal.
  * @param keys whether keys are read
  * @param columns the width of the terminal; 0 if unknown, for no limit
+ * @param eraLines how many lines the row about clients without sessions has at least
  */
-export function banner(ready: Ready, keys: boolean, colors: Colors, columns: number): string {
+export function banner(ready: Ready, keys: boolean, colors: Colors, columns: number, eraLines = 0): string {
   const { bold, cyan, dim, green, yellow } = colors
   const { server, settings, url } = ready
   const name = terminalSafeLine(server.name, maxName)
@@ -84,7 +97,6 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   const shares = isStateless
     ? `a stateless server: its ${many} are shared by all`
     : (sharing[sessions]?.(workers[kind]) ?? sessions)
-  const statelessRow = sessions === 'session' || stateless === 'refuse' ? statelessWords(ready) : undefined
   const limits = [
     `${count(settings.limits.maxConnections)} clients`,
     `${count(poolOf(settings))} ${many}`,
@@ -100,8 +112,8 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   const endpoint = `${url}/mcp`
   const started = `ready in ${(server.startMs / 1000).toFixed(1)} s`
   const open = openness(ready, yellow)
-  const row = (label: string, paint: Paint, parts: readonly Part[], between = '   '): string =>
-    wrap(`  ${paint(label)}${' '.repeat(11 - label.length)}`, parts, between, columns, 13)
+  const row = (label: string, paint: Paint, parts: readonly Part[], between?: string): string =>
+    rowOf(label, paint, parts, columns, between)
   return [
     '',
     `  ${bold(`mcplex ${ready.version}`)}   ${isOne ? only : `${count(servers)} servers`}, many clients`,
@@ -110,7 +122,7 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
       ? [row('upstream', dim, [[name, green], kind, shares, tools, started])]
       : shownUpstreams(ready).map((parts, at) => row(at === 0 ? 'upstreams' : '', dim, parts.map(paintedPart)))),
     ...(isOne ? [] : [row('', dim, [tools, started])]),
-    ...(statelessRow ? [row('stateless', dim, statelessRow)] : []),
+    ...statelessLines(ready, colors, columns, eraLines),
     row('state', dim, ['memory', 'sessions end with this process']),
     row('limits', dim, limits, ' · '),
     '',
@@ -129,6 +141,10 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     '',
     '',
   ].join('\n')
+}
+
+function rowOf(label: string, paint: Paint, parts: readonly Part[], columns: number, between = '   '): string {
+  return wrap(`  ${paint(label)}${' '.repeat(11 - label.length)}`, parts, between, columns, 13)
 }
 
 /** How to connect clients. */

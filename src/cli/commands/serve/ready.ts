@@ -2,6 +2,17 @@
 import type { Settings } from '../../../config/settings.ts'
 import type { GatewayFacts } from '../../../gateway/gateway.ts'
 
+/** The isolation modes of clients with sessions and without. */
+export interface Sharing {
+  readonly sessions: string
+  readonly stateless: string
+}
+
+/** An upstream; how clients share it is unknown until it has started. */
+export type ReadyUpstream = Omit<GatewayFacts['upstreams'][string], 'sharing'> & {
+  readonly sharing: Sharing | undefined
+}
+
 export interface Ready {
   readonly version: string
   /** The beginning of a command line that starts this copy of mcplex. */
@@ -24,8 +35,7 @@ export interface Ready {
   /** The isolation mode of each server era. */
   readonly modes: Readonly<Record<string, string>>
   /** What is known of each upstream. */
-  readonly upstreams: GatewayFacts['upstreams']
-  /** The isolation modes of clients with sessions and without. */
-  readonly sharing: { readonly sessions: string; readonly stateless: string }
+  readonly upstreams: Readonly<Record<string, ReadyUpstream>>
+  readonly sharing: Sharing
   readonly settings: Settings
 }

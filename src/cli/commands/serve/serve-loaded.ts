@@ -162,7 +162,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       const ready = withoutSecrets(asReady(facts, listener, admin, settings, pasteableName(machine.env)), secretValues)
       const instance = {
         ...httpInstance(ready),
-        ...(source?.path !== undefined && { config: source.path }),
+        ...(source && (source.path === undefined ? { isFromPipe: true } : { config: source.path })),
         ...(admin.places && { admin: admin.places }),
       }
       const answer = requestAnswerer(gateway, secretValues)
