@@ -63,6 +63,13 @@ describe('check', () => {
       /is no directory/,
     ],
     ['a module', 'upstreams:\n  a: { module: ./nowhere.mjs }\n', 2, 16, /is not there/],
+    [
+      'a user',
+      'upstreams:\n  a: { command: node, limits: { user: mcplex-nobody } }\n',
+      2,
+      39,
+      /is no user of this machine|needs root/,
+    ],
     ['a directory as the module', 'upstreams:\n  a: { module: . }\n', 2, 16, /is no file/],
   ])('%s that is not there is an error with its place and a way out', (_, text, line, column, message) => {
     const { status, stderr, errors } = check(text)

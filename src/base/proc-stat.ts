@@ -37,10 +37,10 @@ export function parseStat(text: string): ProcessStat | undefined {
   }
 }
 
-/** The process of this id, or this process; undefined if there is none, or no `/proc`. */
-export function statOf(pid: number | 'self'): ProcessStat | undefined {
+/** The process of this id, or this process; undefined if there is none, or no `/proc`. @param folder another one, for tests */
+export function statOf(pid: number | 'self', folder: string = '/proc'): ProcessStat | undefined {
   try {
-    return parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    return parseStat(readFileSync(`${folder}/${pid}/stat`, 'utf8'))
   } catch {
     return undefined
   }

@@ -22,6 +22,7 @@ export type RefusalCode =
   | 'upstream_unavailable'
   | 'upstream_disabled'
   | 'upstream_closed'
+  | 'worker_memory'
   | 'upstream_timeout'
   | 'upstream_invalid'
   | 'result_too_large'
@@ -114,6 +115,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'The MCP server behind this gateway ended before it answered.',
     'The call may or may not have run; check before calling again.',
+  ),
+  worker_memory: row(
+    -32603,
+    200,
+    'changed',
+    'The MCP server behind this gateway needed more memory than it may have, and was ended.',
+    'The call may have run in part. Ask for less at a time; the operator can raise limits.memory of the server.',
   ),
   upstream_timeout: row(
     -32603,

@@ -103,8 +103,8 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   config_missing: row(
     78,
-    'A program, a working directory or a module that the configuration names is not on this machine.',
-    'Install it or correct its path. `mcplex up` serves the other servers meanwhile, and tries this one again.',
+    'A program, a working directory or a module that the configuration names is not on this machine, or a limit cannot be enforced on it.',
+    'Install it or correct its path; for a limit, do what the message says. `mcplex up` serves the other servers meanwhile, and tries this one again.',
   ),
   config_syntax: row(
     78,

@@ -34,7 +34,9 @@ export const upstreamKinds: Readonly<Record<UpstreamKind, KindOfUpstream>> = {
     standards: {},
     derive(values, { env }) {
       const own = values.get('env')
-      values.set('env', childEnvironment(env, isTexts(own) ? own : {}))
+      // What our environment says of our user does not hold for another one.
+      const ours = values.get('limitUser') === undefined ? env : withoutUser(env)
+      values.set('env', childEnvironment(ours, isTexts(own) ? own : {}))
       values.set('args', values.get('args') ?? [])
     },
     complete(what, values) {
@@ -72,6 +74,16 @@ const kinds: readonly UpstreamKind[] = ['stdio', 'module']
 /** The kind of an upstream with these settings, shown by one that only this kind has; a stdio upstream if none shows it. */
 export function kindOf(keys: readonly string[]): UpstreamKind {
   return kinds.find((kind) => keys.includes(upstreamKinds[kind].mark)) ?? 'stdio'
+}
+
+function withoutUser({
+  HOME: _home,
+  USER: _user,
+  LOGNAME: _name,
+  SHELL: _shell,
+  ...rest
+}: Environment['env']): Environment['env'] {
+  return rest
 }
 
 function checkCommon(key: string, value: unknown): Fault | undefined {

@@ -114,6 +114,8 @@ export interface WorkerFacts {
   readonly isReplaced: boolean
   /** The id of its process, where it has one. */
   readonly pid: number | undefined
+  /** The memory of its processes when it was last looked at, in bytes, where it has processes. */
+  readonly memoryBytes: number | undefined
   readonly ageMs: number
   /** Calls that it was sent so far, and those in flight. */
   readonly calls: number

@@ -12,6 +12,8 @@ export interface WorkerExit {
   readonly stderr: string
   /** Lines on stdout before the first response that are no messages: at most 4 KiB, for the operator as well. */
   readonly stdout?: string
+  /** Why it was ended although nothing has asked for that: it needed more memory than its limit. */
+  readonly reason?: 'worker_memory' | undefined
   /** Why it could not be started, such as `ENOENT` (also for a working directory that is not there). */
   readonly error?: string
 }

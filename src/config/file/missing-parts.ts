@@ -1,9 +1,10 @@
 /**
- * Finds what upstreams name and this machine lacks: a program, a working directory, the file of a module. They are looked
- * for as the start of the server does, but nothing is started.
+ * Finds what upstreams name and this machine lacks: a program, a working directory, the file of a module, a limit that can
+ * be enforced. They are looked for as the start of the server does, but nothing is started.
  */
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
+import { unenforceableLimits } from '../../upstreams/stdio/options.ts'
 import type { UpstreamSetup } from '../../upstreams/options.ts'
 import type { Problem } from '../problem.ts'
 import type { ProvidedUpstream } from '../provided.ts'
@@ -46,6 +47,15 @@ function ofModule({ module }: Extract<UpstreamSetup, { kind: 'module' }>, tell: 
 }
 
 function ofCommand(setup: Extract<UpstreamSetup, { kind: 'stdio' }>, tell: Tell): Problem[] {
+  const limits = unenforceableLimits(setup).filter(({ isExcusable }) => !isExcusable || !setup.limitBestEffort)
+  return [...ofProgram(setup, tell), ...limits.map(({ key, fault, ways }) => tell(key, fault, waysOf(ways)))]
+}
+
+function waysOf(ways: readonly string[]): Problem['notes'] {
+  return ways.map((way, at) => [at === 0 ? 'try' : 'or', way] as const)
+}
+
+function ofProgram(setup: Extract<UpstreamSetup, { kind: 'stdio' }>, tell: Tell): Problem[] {
   const { command, env } = setup
   const folder = resolve(setup.cwd ?? '.')
   const kind = kindOf(folder)

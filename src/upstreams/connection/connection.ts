@@ -278,7 +278,7 @@ export class UpstreamConnection implements Worker {
     this.#closed = true
     this.#outgoing.close()
     this.#serverRequests.drop()
-    this.#fail(new Refusal('upstream_closed'))
+    this.#fail(new Refusal(exit.reason ?? 'upstream_closed'))
     this.#needs.ended(exit)
   }
 

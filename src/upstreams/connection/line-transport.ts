@@ -29,6 +29,8 @@ export interface LineTransport {
   readonly worker: number | undefined
   /** The id of its process, where it is one that has started. */
   readonly pid?: number | undefined
+  /** The memory of its processes when it was last looked at, in bytes, where it has processes. */
+  readonly memoryBytes?: number | undefined
   /** Queues one line, given without its newline. @param call the call that it is the request of */
   send(line: string, call?: Call): void
   /** Bytes that are queued or that the instance has not taken. Not bounded here: senders call `roomFor`. */

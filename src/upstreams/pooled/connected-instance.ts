@@ -16,6 +16,10 @@ export class ConnectedInstance implements ServerInstance {
     this.startedMs = startedMs
   }
 
+  get memoryBytes(): number | undefined {
+    return this.transport.memoryBytes
+  }
+
   whenExited(exited: () => void): void {
     this.transport.whenExited(exited)
   }

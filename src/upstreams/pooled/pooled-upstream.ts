@@ -114,6 +114,7 @@ export class PooledUpstream implements SingleUpstream {
       slots,
       clock,
       ageMs: () => settings.recycleAgeMs,
+      memoryBytes: program.recycleMemoryBytes ?? 0,
       replaceOthers: () => {
         this.#spares?.clear()
         catalogWorkers.replaceAll()

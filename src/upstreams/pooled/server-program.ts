@@ -7,6 +7,8 @@ import type { WorkerExit } from '../worker-exit.ts'
 export interface ServerProgram {
   /** The only era in which its instances can be spoken to; undefined if that has to be found out. */
   readonly onlyEra?: EraName
+  /** Above how much memory an instance is replaced when its calls are over, in bytes; undefined: never. */
+  readonly recycleMemoryBytes?: number
   /** Whether an instance is made for the callers that use it, so that a catalog worker cannot be handed over to them. */
   readonly isMadeForCallers?: boolean
   /**

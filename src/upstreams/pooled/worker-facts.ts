@@ -10,6 +10,7 @@ export function workerFacts(slots: WorkerSlots<ConnectedInstance>, nowMs: number
     purpose,
     isReplaced,
     pid: instance?.transport.pid,
+    memoryBytes: instance?.memoryBytes,
     ageMs: instance ? nowMs - instance.startedMs : 0,
     calls: worker?.callsBegun ?? 0,
     callsInFlight: worker?.callsInFlight ?? 0,

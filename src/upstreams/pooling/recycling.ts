@@ -10,6 +10,8 @@ import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 export interface AgingInstance extends ServerInstance {
   /** When it was started, in milliseconds of the clock. */
   readonly startedMs: number
+  /** The memory that it takes, in bytes, where that is known. */
+  readonly memoryBytes: number | undefined
 }
 
 export interface RecyclingNeeds {
@@ -17,6 +19,8 @@ export interface RecyclingNeeds {
   readonly clock: Clock
   /** The age at about which a worker is replaced, in milliseconds; 0: never. */
   readonly ageMs: () => number
+  /** Above how much memory a worker is replaced, in bytes; 0: never. */
+  readonly memoryBytes: number
   /** Ends the spares, which are started again, and has new catalog workers asked from now on. */
   readonly replaceOthers: () => void
 }
@@ -44,13 +48,14 @@ export class Recycling {
 
   /** Replaces workers that are due, and resolves what waits for the end of others; called now and then. */
   sweep(): void {
-    const { slots, clock } = this.#needs
+    const { slots, clock, memoryBytes } = this.#needs
     const [ageMs, now] = [this.#needs.ageMs(), clock.now()]
     for (const slot of slots.all) {
       const { instance, isReplaced } = slot
       // One that was being started when its end was asked for has been used by the calls that waited for it.
-      if (isReplaced || (instance && ageMs > 0 && now - instance.startedMs >= ageMs * this.#shareOf(instance)))
-        slot.retire()
+      const isOld = instance && ageMs > 0 && now - instance.startedMs >= ageMs * this.#shareOf(instance)
+      const isBig = memoryBytes > 0 && (instance?.memoryBytes ?? 0) > memoryBytes
+      if (isReplaced || isOld || isBig) slot.retire()
     }
     for (const wait of this.#waits) {
       if (!wait.old.every(({ ended }) => ended)) continue

@@ -12,6 +12,7 @@ import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
 import type { LineTransport } from '../connection/line-transport.ts'
+import type { SystemUser } from './system-user.ts'
 import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
@@ -21,12 +22,16 @@ export interface ChildCommand {
   /** The whole environment of the child. */
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string | undefined
+  /** The user that it runs as; undefined: ours. */
+  readonly user?: SystemUser | undefined
 }
 
 /** A child process, whose lines in one iteration of the event loop go out in one write. */
 export interface Child extends LineTransport {
   /** Undefined when the program could not be started. */
   readonly pid: number | undefined
+  /** The memory of its processes when it was last looked at, in bytes; undefined if that is not known yet. */
+  readonly memoryBytes: number | undefined
   /** Ends stdin, SIGTERM 2 s later, SIGKILL 3 s after that; resolves when no process is left. Idempotent. */
   close(): Promise<void>
   /** SIGKILL to all its processes at once. */
@@ -35,6 +40,9 @@ export interface Child extends LineTransport {
 
 /** A child as `spawnChild` returns it. */
 export interface StartedChild extends Child {
+  memoryBytes: number | undefined
+  /** Ends all its processes at once: they need more memory than they may have. */
+  exceed(): void
   /** Resolves when none of its processes is left, for whatever reason. */
   readonly gone: Promise<void>
 }

@@ -7,6 +7,8 @@
 import { stayAwake, type Timer } from '../../base/clock.ts'
 import type { Child, ChildCommand, ChildSettings, StartedChild } from './child.ts'
 import { createContainment } from './containment.ts'
+import type { WorkerLimits } from './limits.ts'
+import { createMemoryWatch } from './memory-watch.ts'
 import { FailedChild, spawnChild } from './spawn.ts'
 
 export interface Children {
@@ -19,10 +21,20 @@ export interface Children {
 export type ChildrenNeeds = Pick<ChildSettings, 'clock' | 'log' | 'events' | 'memory' | 'maxLineBytes'> & {
   /** Further directories (as PATH) where the reaper looks for programs. */
   readonly path: string | undefined
+  /** The limits of each child. */
+  readonly limits?: WorkerLimits | undefined
+  /** Whether something depends on how much memory children take. */
+  readonly looksAtMemory?: boolean
 }
 
 export function createChildren(needs: ChildrenNeeds): Children {
   const containment = createContainment(needs)
+  const watch = createMemoryWatch({
+    clock: needs.clock,
+    log: needs.log,
+    limit: () => (containment.enforced.has('memory') ? undefined : needs.limits?.memory),
+    isUsed: needs.limits?.memory !== undefined || needs.looksAtMemory === true,
+  })
   const living = new Set<StartedChild>()
   let awake: Timer | undefined
   let closing: Promise<void> | undefined
@@ -38,9 +50,11 @@ export function createChildren(needs: ChildrenNeeds): Children {
       const child = spawnChild(command, { ...needs, containment, purpose })
       if (child.pid === undefined) return child
       living.add(child)
+      watch.add(child)
       awake ??= stayAwake()
       void child.gone.then(() => {
         living.delete(child)
+        watch.remove(child)
         if (living.size > 0) return
         awake?.stop()
         awake = undefined

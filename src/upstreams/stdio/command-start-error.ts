@@ -4,6 +4,7 @@ import type { UpstreamSettings } from '../options.ts'
 import type { FailedStart } from '../pooled/server-program.ts'
 import { UpstreamStartError } from '../upstream.ts'
 import { noAnswer, startFailure } from '../worker-exit.ts'
+import { LimitError } from './limit-error.ts'
 import type { StdioSettings } from './options.ts'
 
 /** Its details are for the operator and never sent to clients. */
@@ -40,11 +41,16 @@ export class CommandStartError extends UpstreamStartError {
 /** The error for a command from whose processes no handshake was answered. */
 export function commandStartError(
   settings: Pick<UpstreamSettings & StdioSettings, 'command' | 'args' | 'startTimeoutMs'>,
-  { exit, late, words }: FailedStart,
+  { exit, late, words, error }: FailedStart,
 ): CommandStartError {
   const command = maskCommand([settings.command, ...settings.args]).join(' ')
   const { stderr = '', stdout = '' } = exit ?? {}
   const common = { command, stderr, stdout }
+  if (error instanceof LimitError)
+    return new CommandStartError(`the command was not started: ${error.message}`, {
+      ...common,
+      reason: 'a limit of its processes cannot be enforced here',
+    })
   if (exit?.error !== undefined)
     return new CommandStartError('the command could not be started', {
       ...common,

@@ -11,6 +11,7 @@ import type { Log } from '../../base/log.ts'
 import type { KnownProcess } from '../../base/proc-stat.ts'
 import type { WorkerId } from '../../protocol/call.ts'
 import { type ControlGroup, type ControlGroups, createControlGroups } from './control-groups.ts'
+import type { LimitName, WorkerLimits } from './limits.ts'
 import { createMarkScan } from './marked-processes.ts'
 import { createReaper } from './reaper.ts'
 import { createMarks } from './worker-mark.ts'
@@ -20,6 +21,8 @@ export interface Containment {
   open(): WorkerContainment
   /** Cleans up in the background. No worker may be started after this. */
   close(): Promise<void>
+  /** The limits that control groups enforce; none before the first worker. */
+  readonly enforced: ReadonlySet<LimitName>
   /** How often all processes of the machine were scanned. */
   readonly scans: number
 }
@@ -30,8 +33,10 @@ export interface WorkerContainment {
   readonly worker: number
   /** To be added to the environment of its process. */
   readonly variable: Readonly<Record<string, string>>
-  /** The worker was started and `leader` leads its process group; `hasEnded` says whether the leader was collected. */
-  started(leader: number, hasEnded: () => boolean): void
+  /** The worker was started and `leader` leads its process group; `hasEnded` says whether the leader was collected; `unlimited` is called if limits cannot be set. */
+  started(leader: number, hasEnded: () => boolean, unlimited: () => void): void
+  /** Whether the kernel has ended processes of the worker for lack of memory. */
+  hasExceededMemory(): boolean
   /** Its process group is gone. Must be called at once, before the id of the group can be reused. */
   groupGone(): void
   /** The processes outside its group, by a scan that begins after this call. Never rejects. */
@@ -53,6 +58,8 @@ export interface ContainmentNeeds {
   readonly log: Log
   /** Further directories (as PATH) where the reaper looks for programs. */
   readonly path?: string | undefined
+  /** Limits of each worker, for its control group. */
+  readonly limits?: WorkerLimits | undefined
   /** False in tests of the mark alone. */
   readonly mayUseControlGroups?: boolean
 }
@@ -74,7 +81,7 @@ export function createContainment(needs: ContainmentNeeds): Containment {
         'there is no /proc: what a server starts in a session of its own is not found when the server ends',
       )
     }
-    groups = mayUseControlGroups ? createControlGroups(marks.gateway, clock, log) : undefined
+    groups = mayUseControlGroups ? createControlGroups(marks.gateway, clock, log, needs.limits) : undefined
     return createReaper({ clock, log, gateway: marks.gateway, controlGroups: groups?.folder, path: needs.path })
   }
 
@@ -91,11 +98,12 @@ export function createContainment(needs: ContainmentNeeds): Containment {
         id: marks.idOf(worker),
         worker,
         variable: marks.variableOf(worker),
-        started(pid, hasEnded) {
+        started(pid, hasEnded, unlimited) {
           leader = pid
           watch(pid)
-          group = groups?.add(worker, pid, hasEnded)
+          group = groups?.add(worker, pid, hasEnded, unlimited)
         },
+        hasExceededMemory: () => group?.hasExceededMemory() ?? false,
         groupGone: () => forget(leader),
         async strays() {
           if (!canFindMarks) return { known: [], isEmpty: true }
@@ -118,6 +126,9 @@ export function createContainment(needs: ContainmentNeeds): Containment {
       await Promise.all(releases)
       await groups?.close()
       reaper?.close()
+    },
+    get enforced() {
+      return groups?.enforced ?? new Set()
     },
     get scans() {
       return scan.scans

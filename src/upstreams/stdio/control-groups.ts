@@ -6,17 +6,25 @@
  * Not covered: processes that a worker starts before it is moved, in its first milliseconds. The mark covers those.
  * A failure here is no error: the mark then works alone.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { type Clock, pause } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { type KnownProcess, statOf } from '../../base/proc-stat.ts'
+import { enableLimits, hasExceededMemory, setLimits } from './control-group-limits.ts'
+import type { LimitName, WorkerLimits } from './limits.ts'
+import { ownGroup } from './own-control-group.ts'
 
 export interface ControlGroups {
   /** Our folder, which holds the folders of the workers. */
   readonly folder: string
-  /** A control group for the worker led by this process; the process is not moved once it has ended. */
-  add(worker: number, leader: number, hasEnded: () => boolean): ControlGroup
+  /** The limits of workers that their groups enforce. */
+  readonly enforced: ReadonlySet<LimitName>
+  /**
+   * A control group for the worker led by this process; the process is not moved once it has ended.
+   * @param unlimited called if its limits cannot be set
+   */
+  add(worker: number, leader: number, hasEnded: () => boolean, unlimited?: () => void): ControlGroup
   /** Removes our folder if it is empty. */
   close(): Promise<void>
 }
@@ -26,6 +34,8 @@ export interface ControlGroup {
   members(): Promise<{ readonly known: readonly KnownProcess[]; readonly isEmpty: boolean }>
   /** Kills all members at once, and processes that they start meanwhile. */
   kill(): Promise<void>
+  /** Whether the kernel has ended processes in it for lack of memory. */
+  hasExceededMemory(): boolean
   /** Removes it once it is empty. */
   release(): Promise<void>
 }
@@ -34,18 +44,41 @@ export interface ControlGroup {
 const removals = 20
 const removeAgainMs = 10
 
-/** Undefined where we may not make any. */
-export function createControlGroups(gateway: string, clock: Clock, log: Log): ControlGroups | undefined {
-  const folder = makeFolder(gateway)
-  if (folder === undefined) return undefined
+/**
+ * Undefined where we may not make any.
+ * @param limits of each worker
+ * @param own the folder of our own group, for tests
+ */
+export function createControlGroups(
+  gateway: string,
+  clock: Clock,
+  log: Log,
+  limits: WorkerLimits = {},
+  own: string | undefined = ownGroup(),
+): ControlGroups | undefined {
+  const folder = own === undefined ? undefined : makeFolder(own, gateway)
+  if (own === undefined || folder === undefined) return undefined
+  const possible = Object.keys(limits).length > 0 ? enableLimits(own, folder) : new Set<LimitName>()
+  const { memory, cpu, pids } = limits
+  const set: WorkerLimits = {
+    ...(memory !== undefined && possible.has('memory') && { memory }),
+    ...(cpu !== undefined && possible.has('cpu') && { cpu }),
+    ...(pids !== undefined && possible.has('pids') && { pids }),
+  }
   let isTold = false
   /** A move may block for some milliseconds on a lock of the kernel: one after the other, so that one thread suffices. */
   let moves: Promise<void> = Promise.resolve()
 
-  const move = async (path: string, leader: number, hasEnded: () => boolean): Promise<boolean> => {
+  const move = async (
+    path: string,
+    leader: number,
+    hasEnded: () => boolean,
+    unlimited: () => void,
+  ): Promise<boolean> => {
     if (hasEnded()) return false
     try {
       await mkdir(path)
+      await setLimits(path, set)
       if (hasEnded()) return false
       await writeFile(`${path}/cgroup.procs`, `${leader}`)
       return true
@@ -55,15 +88,17 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
         isTold = true
         log.debug({ err: error }, 'a worker could not be moved into a control group of its own')
       }
+      if (!hasEnded() && Object.keys(set).length > 0) unlimited()
       return false
     }
   }
 
   return {
     folder,
-    add(worker, leader, hasEnded) {
+    enforced: new Set([...possible].filter((name) => set[name] !== undefined)),
+    add(worker, leader, hasEnded, unlimited = () => {}) {
       const path = `${folder}/${worker}`
-      const moved = moves.then(() => move(path, leader, hasEnded))
+      const moved = moves.then(() => move(path, leader, hasEnded, unlimited))
       moves = moved.then(() => {})
       return {
         async members() {
@@ -78,6 +113,7 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
         async kill() {
           if (await moved) await writeFile(`${path}/cgroup.kill`, '1').catch(() => {})
         },
+        hasExceededMemory: () => set.memory !== undefined && hasExceededMemory(path),
         async release() {
           if (await moved) await remove(path, clock)
           else await rmdir(path).catch(() => {})
@@ -92,42 +128,17 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
 }
 
 /** Makes a folder below our own control group; undefined if that is not possible. */
-function makeFolder(gateway: string): string | undefined {
-  const own = ownFolder()
-  if (own === undefined) return undefined
+function makeFolder(own: string, gateway: string): string | undefined {
   const folder = `${own}/mcplex-${gateway.slice(0, 16)}`
   try {
     mkdirSync(folder)
   } catch {
     return undefined
   }
-  // Linux before 5.14 cannot kill all members at once.
-  if (existsSync(`${folder}/cgroup.kill`)) return folder
+  // Linux before 5.14 cannot kill all members at once. The root of all groups cannot be killed in any version.
+  if (existsSync(`${folder}/cgroup.kill`) || existsSync(`${own}/cgroup.kill`)) return folder
   rmdirSync(folder)
   return undefined
-}
-
-/** The folder of the control group that we are in. */
-function ownFolder(): string | undefined {
-  try {
-    const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1]
-    for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-      const [place = '', kind = ''] = line.split(' - ')
-      const [, , , root = '', point = ''] = place.split(' ')
-      if (!kind.startsWith('cgroup2 ') || path === undefined || path.startsWith('/..')) continue
-      const base = root === '/' ? '' : root
-      if (path === base || path.startsWith(`${base}/`))
-        return `${unescaped(point)}${path.slice(base.length)}`.replace(/\/$/, '')
-    }
-  } catch {
-    // No such files: not Linux.
-  }
-  return undefined
-}
-
-/** The kernel writes blanks and the like in octal. */
-function unescaped(path: string): string {
-  return path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
 async function membersOf(path: string): Promise<number[]> {

@@ -159,6 +159,9 @@ class DirectChild implements Child {
   get pid(): number | undefined {
     return this.#child.pid
   }
+  get memoryBytes(): number | undefined {
+    return this.#child.memoryBytes
+  }
   get backlog(): number {
     return this.#child.backlog
   }

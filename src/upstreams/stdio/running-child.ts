@@ -37,6 +37,7 @@ export class RunningChild implements StartedChild {
   readonly gone: Promise<void>
   readonly memory: MemoryAccount
   readonly inputRequestMemory: MemoryAccount
+  memoryBytes: number | undefined
   readonly #pipes: Pipes
   readonly #settings: RunningNeeds
   readonly #termination: Termination
@@ -50,6 +51,7 @@ export class RunningChild implements StartedChild {
   #exited: { readonly code: number | null; readonly signal: string | null; readonly expected: boolean } | undefined
   #exit: WorkerExit | undefined
   #onExited: (() => void) | undefined
+  #hasExceeded = false
 
   constructor(started: ChildProcess & { readonly pid: number }, pipes: Pipes, needs: RunningNeeds) {
     const { pid } = started
@@ -135,6 +137,11 @@ export class RunningChild implements StartedChild {
     this.#termination.kill()
   }
 
+  exceed(): void {
+    this.#hasExceeded = true
+    this.#termination.kill()
+  }
+
   /** If a bug of ours makes handling a line throw, only this process is ended. */
   #deliver(line: string): void {
     try {
@@ -200,7 +207,10 @@ export class RunningChild implements StartedChild {
     this.#pipes.stdout.destroy()
     this.#pipes.stderr.destroy()
     this.#stderr.end()
-    this.#exit = { ...this.#exited, stderr: this.#stderr.tail() }
+    const { expected } = this.#exited
+    const isForMemory = !expected && (this.#hasExceeded || this.#settings.containment.hasExceededMemory())
+    const reason = isForMemory ? 'worker_memory' : undefined
+    this.#exit = { ...this.#exited, stderr: this.#stderr.tail(), reason }
     this.#flushToListener()
   }
 }

@@ -4,6 +4,7 @@ import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory
 import type { LineListener } from '../connection/line-transport.ts'
 import type { ChildCommand, ChildSettings, StartedChild } from './child.ts'
 import { hasGroups } from './process-group.ts'
+import type { SystemUser } from './system-user.ts'
 import { RunningChild } from './running-child.ts'
 
 /** Starts a child. Never throws: a program that cannot be started is reported as an exit with an error. */
@@ -15,7 +16,8 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
       cwd: command.cwd,
       detached: hasGroups(),
       // The mark comes last: the environment found through a launcher holds the mark of that earlier worker.
-      env: { ...command.env, ...containment.variable },
+      env: { ...environmentOf(command.user), ...command.env, ...containment.variable },
+      ...(command.user && { uid: command.user.uid, gid: command.user.gid }),
       stdio: ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
     })
@@ -34,7 +36,14 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
     { stdin, stdout, stderr },
     { ...settings, containment },
   )
-  containment.started(pid, () => child.exited)
+  containment.started(
+    pid,
+    () => child.exited,
+    () => {
+      settings.log.error({ worker: child.worker }, 'the limits of a worker cannot be set, and it is ended')
+      child.kill()
+    },
+  )
   return child
 }
 
@@ -46,6 +55,7 @@ export class FailedChild implements StartedChild {
   readonly gone: Promise<void> = Promise.resolve()
   readonly backlog = 0
   readonly exited = true
+  readonly memoryBytes = undefined
   readonly memory: MemoryAccount
   readonly inputRequestMemory: MemoryAccount
   readonly #error: Promise<string>
@@ -78,6 +88,13 @@ export class FailedChild implements StartedChild {
   async close(): Promise<void> {}
 
   kill(): void {}
+
+  exceed(): void {}
+}
+
+/** What programs look up of their user: what is configured goes before it. */
+function environmentOf(user: SystemUser | undefined): Readonly<Record<string, string>> {
+  return user ? { HOME: user.home, USER: user.name, LOGNAME: user.name } : {}
 }
 
 function errorCode(error: unknown): string {

@@ -4,23 +4,39 @@ import type { ServerProgram } from '../pooled/server-program.ts'
 import { createChildren } from './children.ts'
 import { commandStartError } from './command-start-error.ts'
 import { createDirectStart } from './direct-start.ts'
+import { limitsOf } from './limits.ts'
+import { LimitError, limitPaths } from './limit-error.ts'
 import type { StdioSettings } from './options.ts'
+import { systemUser } from './system-user.ts'
+import { unenforceableLimits } from './unenforceable-limits.ts'
 
 export interface StdioProgramNeeds extends Pick<PooledUpstreamNeeds, 'clock' | 'log' | 'events' | 'memory'> {
   readonly settings: PooledUpstreamNeeds['settings'] & StdioSettings
 }
 
 export function createStdioProgram({ settings, clock, log, events, memory }: StdioProgramNeeds): ServerProgram {
-  const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings
-  const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
+  const { command, args, env, cwd, maxLineBytes, startTimeoutMs, limitUser, recycleMemoryBytes } = settings
+  const common = { clock, log, events, memory, maxLineBytes }
+  const limits = limitsOf(settings)
+  const children = createChildren({ ...common, path: env['PATH'], limits, looksAtMemory: recycleMemoryBytes > 0 })
+  const user = limitUser === undefined ? undefined : systemUser(limitUser)
   const { start, answered } = createDirectStart({
-    command: { command, args, env, cwd },
+    command: { command, args, env, cwd, user },
     startChild: children.start,
     clock,
     log,
     startTimeoutMs,
   })
   return {
+    async load() {
+      const lacking = unenforceableLimits(settings)
+      const [refused] = lacking.filter(({ isExcusable }) => !isExcusable || !settings.limitBestEffort)
+      if (refused) throw new LimitError(refused)
+      const names = lacking.map(({ key }) => limitPaths[key]).join(', ')
+      if (names !== '')
+        log.warn({ limits: names }, 'limits of the server cannot be enforced here, and it is started without')
+    },
+    recycleMemoryBytes,
     start,
     answered,
     startError: (failure) => commandStartError(settings, failure),
