@@ -4,6 +4,7 @@ import { type CallEnded, createEvents } from '../base/events.ts'
 import { RecentErrors } from './recent-errors.ts'
 
 const call: CallEnded = {
+  requestId: 'r',
   method: 'tools/call',
   tool: 'echo',
   tenant: 't',
@@ -23,9 +24,9 @@ test('errors of the last hour are counted by kind, the most frequent first; what
   events.emit('callEnded', call)
   events.emit('callEnded', { ...call, status: 'ok' })
   events.emit('callEnded', { ...call, status: 'cancelled' })
-  events.emit('refused', { code: 'overloaded', tenant: undefined })
+  events.emit('refused', { code: 'overloaded', tenant: undefined, requestId: 'r' })
   clock.advance(59 * 60_000)
-  events.emit('refused', { code: 'overloaded', tenant: undefined })
+  events.emit('refused', { code: 'overloaded', tenant: undefined, requestId: 'r' })
   expect(recent.list(10)).toMatchObject({
     total: 3,
     errors: [

@@ -11,7 +11,7 @@ export interface Events {
   /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
   callEnded: CallEnded
   /** A request was refused before there was a call. */
-  refused: { code: string; tenant: string | undefined }
+  refused: { code: string; tenant: string | undefined; requestId: string }
   /**
    * A feature was switched off under overload, or on again. `step` is how many are off, `because` what is highest:
    * `event_loop`, `memory` or `queue`.
@@ -56,6 +56,8 @@ export interface LastError {
 }
 
 export interface CallEnded {
+  /** Tells it from other calls: in the log, and in the error of a client that mcplex itself has refused. */
+  requestId: string
   /** A method of the specification, or `unknown`. */
   method: string
   /** The tool or prompt that was called for: a name that the server lists, or `unknown`. */

@@ -21,6 +21,7 @@ export function errorDocument(): string {
     'Every refusal of mcplex itself is a JSON-RPC error whose `data.reason` is one of these words; match on it rather than',
     'on the message. The HTTP status 200 means that the request was understood and the error is its answer; the stateless',
     'revision answers some of those with another status, as its specification asks. 429 and 503 carry `Retry-After`.',
+    '`data.requestId` is the `req_id` of the line that the log has of the request. Nothing of the inside is in an error.',
     'Errors of the server behind mcplex pass through unchanged and have no such word. A POST that is refused before its body',
     'was read is answered with plain text, `reason: message`: a JSON-RPC error could not name the request.',
     '',

@@ -12,6 +12,7 @@ function collect(): { lines: Array<Record<string, unknown>>; stream: { write(tex
 
 const session = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF'
 const call = {
+  requestId: 'r',
   method: 'tools/call',
   tool: 'echo',
   tenant: 'default',

@@ -44,11 +44,14 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
         era: event.era,
         upstream_era: event.upstreamEra,
         status: event.status,
+        req_id: event.requestId,
         dur_ms: event.durationMs,
         queue_ms: event.queueMs,
       }),
     ),
-    events.on('refused', (event) => line('refused', { code: event.code, tenant: event.tenant })),
+    events.on('refused', (event) =>
+      line('refused', { code: event.code, tenant: event.tenant, req_id: event.requestId }),
+    ),
     events.on('workerStarted', (event) =>
       log.debug(
         { ...upstreamOf(event), worker: event.worker, pid: event.pid, purpose: event.purpose },

@@ -39,7 +39,7 @@ const wordings: ReadonlyMap<string, (record: LogRecord) => string> = new Map(
       )
     },
     refused: (record) =>
-      joined(`refused: ${text(record, 'code')}`, others(record, ['code', 'tenant']), tenantOf(record)),
+      joined(`refused: ${text(record, 'code')}`, others(record, ['code', 'tenant', 'req_id']), tenantOf(record)),
   }),
 )
 
@@ -59,6 +59,7 @@ const stopReasons: ReadonlyMap<string, string> = new Map([
   ['SIGHUP', 'the terminal was closed'],
   ['runner', 'its npx or npm has ended'],
   ['end', 'stdin has ended'],
+  ['operator', 'mcplex drain'],
 ])
 
 function reasonOf(word: string): string {

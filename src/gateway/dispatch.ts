@@ -5,7 +5,7 @@
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { acceptedForms } from '../protocol/accept.ts'
-import { answerable, errorResponse, refusalText } from '../protocol/error-response.ts'
+import { answerable, errorResponse, refusalText, requestIdOf, withRequestId } from '../protocol/error-response.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { sseHeaders, sseMessage } from '../protocol/sse.ts'
 import type { Answers } from './answers.ts'
@@ -37,8 +37,10 @@ function refused(
   request: GatedRequest,
   { events, log }: Pick<DispatchNeeds, 'events' | 'log'>,
 ): Outbound {
-  const refusal = answerable(error, log)
-  if (refusal.code !== 'cancelled') events.emit('refused', { code: refusal.code, tenant: request.tenant })
+  const found = answerable(error, log)
+  const requestId = requestIdOf(found)
+  const refusal = withRequestId(found, requestId)
+  if (refusal.code !== 'cancelled') events.emit('refused', { code: refusal.code, tenant: request.tenant, requestId })
   if (request.inbound.method === 'POST' && !request.isBodyRead) return refusalText(refusal)
   return request.isStateless ? refusedStateless(refusal, request.id) : errorResponse(refusal, request.id)
 }

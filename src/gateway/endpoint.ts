@@ -137,6 +137,7 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     events,
     clock,
     running,
+    log,
     runningCalls: shared.runningCalls,
     upstreamOf: (call) => behind.memberOf(call),
     addToHistory: (principal, session, past) => sessions.served(principal, session)?.addToHistory(past),

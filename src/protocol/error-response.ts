@@ -42,11 +42,11 @@ export function errorResponse(refusal: Refusal, id?: RpcId): Outbound {
  * With a JSON-RPC error without an id, some clients would wait forever for an answer to their request.
  */
 export function refusalText(refusal: Refusal): Outbound {
-  const faultId = refusal.details.data?.['id']
+  const requestId = refusal.details.data?.['requestId']
   return {
     status: refusal.row.status,
     headers: { ...refusalHeaders(refusal), 'Content-Type': 'text/plain; charset=utf-8' },
-    body: `${refusal.code}: ${refusal.message}\n${typeof faultId === 'string' ? `id: ${faultId}\n` : ''}`,
+    body: `${refusal.code}: ${refusal.message}\n${typeof requestId === 'string' ? `id: ${requestId}\n` : ''}`,
   }
 }
 
@@ -65,11 +65,26 @@ function refusalHeaders(refusal: Refusal): Readonly<Record<string, string>> {
   return { ...headers, ...refusal.details.headers }
 }
 
-/** The refusal for an unexpected error: the error is logged with an opaque id, and the client gets the id. */
-export function internalFault(error: unknown, log: Log): Refusal {
-  const id = shortId()
+/**
+ * The refusal for an unexpected error: the error is logged with an opaque id, and the client gets the id.
+ * @param id that of the request, if it has one already
+ */
+export function internalFault(error: unknown, log: Log, id: string = shortId()): Refusal {
   log.error({ id, err: error }, 'internal fault')
-  return new Refusal('internal', { data: { id }, cause: error })
+  return new Refusal('internal', { data: { id, requestId: id }, cause: error })
+}
+
+/** A refusal with the id under which the log has its request. The same refusal may be that of many requests: it is copied. */
+export function withRequestId(refusal: Refusal, requestId: string): Refusal {
+  const { code, details } = refusal
+  if (details.data?.['requestId'] !== undefined) return refusal
+  return new Refusal(code, { ...details, data: { ...details.data, requestId } })
+}
+
+/** The id of the request that was refused; a new one if it has none. */
+export function requestIdOf({ details }: Refusal): string {
+  const id = details.data?.['requestId']
+  return typeof id === 'string' ? id : shortId()
 }
 
 /** The refusal to answer with for any thrown error. */

@@ -6,6 +6,7 @@ import { createMetrics } from './scrape.ts'
 import { Tally, TimeTally } from './tally.ts'
 
 const call: CallEnded = {
+  requestId: 'r',
   method: 'tools/call',
   tool: 'echo',
   tenant: 't',
@@ -48,7 +49,7 @@ test('a scrape has what was counted and what there is, each metric with one head
     client: 'c',
     lastError: undefined,
   })
-  events.emit('refused', { code: 'draining', tenant: undefined })
+  events.emit('refused', { code: 'draining', tenant: undefined, requestId: 'r' })
   const [{ type, text }, again] = await Promise.all([metrics.scrape(), metrics.scrape()])
   expect(again.text).toBe(text)
   expect(type).toMatch(/^text\/plain; version=0\.0\.4/)

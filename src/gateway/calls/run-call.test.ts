@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
+import { silentLog } from '../../base/log.ts'
 import { createEvents } from '../../base/events.ts'
 import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { emptyObject } from '../../protocol/json-text.ts'
@@ -32,6 +33,7 @@ function start(steps: () => Reply): { reply: Reply; reported: string[]; begun: (
   const runningCalls = new RunningCalls()
   const needs: CallNeeds = {
     running: { count: 0 },
+    log: silentLog,
     runningCalls,
     upstreamOf: () => 'server',
     upstream: {
@@ -85,7 +87,10 @@ test('updates come in order, then the outcome, which is reported once', async ()
 test('a call that fails is reported as internal, once', async () => {
   const { reply, reported } = start(failing)
   await reply.next()
-  await expect(reply.next()).rejects.toThrow('secret')
+  await expect(reply.next()).rejects.toMatchObject({
+    code: 'internal',
+    cause: { message: expect.stringContaining('secret') as string },
+  })
   await reply.return(outcome)
   expect(reported).toEqual(['internal'])
 })

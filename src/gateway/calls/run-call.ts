@@ -1,10 +1,13 @@
 /** Runs a call from its admission to its end, and reports its end: all that observes calls belongs here. */
 import { type Clock, wallMs } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
+import { shortId } from '../../base/ids.ts'
+import type { Log } from '../../base/log.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Call, Outcome, Principal, Reply, Update } from '../../protocol/call.ts'
 import type { PastCall } from '../../protocol/past-call.ts'
+import { internalFault, withRequestId } from '../../protocol/error-response.ts'
 import { knownMethod, unknownName } from '../../protocol/methods.ts'
 import { eraInWords } from '../../protocol/revisions.ts'
 import { needsInput } from '../../protocol/bridge/continuation.ts'
@@ -25,6 +28,7 @@ export interface CallNeeds {
   readonly continuations: Continuations
   readonly events: EventSink
   readonly clock: Clock
+  readonly log: Log
   /** A call of a client with a session has ended. */
   readonly addToHistory: (principal: Principal, session: string, past: PastCall) => void
   /** Counts the calls that run at the endpoint. */
@@ -51,6 +55,7 @@ class RunningCall implements Reply, TrackedCall {
   readonly call: Call
   startedMs = 0
   place = 0
+  readonly #requestId = shortId()
   readonly #needs: CallNeeds
   #reply: Reply | undefined
   #isContinued = false
@@ -130,8 +135,9 @@ class RunningCall implements Reply, TrackedCall {
 
   #failed(error: unknown): Promise<never> {
     const cut = this.call.cancel.reason === overdue ? cutOff() : error
-    this.#report(undefined, asRefusal(cut)?.code ?? 'internal')
-    return Promise.reject(cut)
+    const refusal = asRefusal(cut) ?? internalFault(cut, this.#needs.log, this.#requestId)
+    this.#report(undefined, refusal.code)
+    return Promise.reject(withRequestId(refusal, this.#requestId))
   }
 
   #report(outcome: Outcome | undefined, status: string): void {
@@ -146,6 +152,7 @@ class RunningCall implements Reply, TrackedCall {
     if (session !== undefined)
       addToHistory(call.principal, session, { method, tool, at: wallMs() - durationMs, durationMs, outcome: status })
     events.emit('callEnded', {
+      requestId: this.#requestId,
       method,
       tool,
       tenant: call.principal.tenant,

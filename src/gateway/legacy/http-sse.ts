@@ -12,7 +12,7 @@ import { reconnectedClient } from '../../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
 import { emptyObject } from '../../protocol/json-text.ts'
 import { type Message, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
-import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
+import { answerable, errorAnswerOf, requestIdOf, withRequestId } from '../../protocol/error-response.ts'
 import { isStateless } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
@@ -105,8 +105,9 @@ async function handle(
     request.release()
     if (message.kind !== 'request') throw error
     const refusal = answerable(error, needs.log)
-    answer(sseSession, responseText(message.id, errorAnswerOf(refusal)))
-    needs.events.emit('refused', { code: refusal.code, tenant: sseSession.principal.tenant })
+    const requestId = requestIdOf(refusal)
+    answer(sseSession, responseText(message.id, errorAnswerOf(withRequestId(refusal, requestId))))
+    needs.events.emit('refused', { code: refusal.code, tenant: sseSession.principal.tenant, requestId })
   }
 }
 

@@ -9,7 +9,7 @@ import type { Clock } from '../../base/clock.ts'
 import { noReport, renderHealth, type HealthReport, type Probe } from '../../protocol/health.ts'
 import { readEndpointPath } from '../../protocol/endpoint-path.ts'
 import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
-import { answerable } from '../../protocol/error-response.ts'
+import { answerable, requestIdOf, withRequestId } from '../../protocol/error-response.ts'
 import { browserPage } from './browser-page.ts'
 import { checkAccept, hostRules, isAllowedOrigin } from './guard.ts'
 import type { HttpSettings } from './options.ts'
@@ -104,10 +104,12 @@ export function createEntry(gateway: Served, settings: EntrySettings, log: Log, 
       return answerOptions(where.allow, isPreflight, header(incoming, 'access-control-request-headers'))
     },
     refusalOf(error) {
-      const refusal = answerable(error, log)
+      const found = answerable(error, log)
+      const requestId = requestIdOf(found)
+      const refusal = withRequestId(found, requestId)
       // A disconnect is not logged, and an internal error was logged with its cause.
       if (refusal.code !== 'internal' && refusal.code !== 'cancelled')
-        refusals.refused(refusal.code, refusedName(refusal))
+        refusals.refused(refusal.code, { ...refusedName(refusal), req_id: requestId })
       return refusal
     },
   }
