@@ -1,7 +1,9 @@
 /** The examples of tools that are written for many users, run as their first lines say. */
-import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Client as NewClient, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
@@ -85,7 +87,11 @@ test('examples/README.md has every example, and the head of each says how it sta
 
 test('the file with what sessions share is served with one command', async () => {
   const file = join(examples, 'shared-resources.yaml')
-  const running = runCommand(['up', '--config', file, '--port', '0', '--json'])
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-shared-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const running = runCommand(['up', '--config', file, '--port', '0', '--json'], {
+    JOURNAL: join(folder, 'journal.json'),
+  })
   const { endpoint } = await running.ready()
   const session = await openSession(String(endpoint))
   const names = ['accounts__', 'journal__note', 'weather__']
@@ -93,6 +99,11 @@ test('the file with what sessions share is served with one command', async () =>
     const listed = JSON.stringify(await session.request('tools/list'))
     return names.every((name) => listed.includes(`"${name}`))
   })
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(examples, 'fifty-clients.mjs'),
+    String(endpoint),
+  ])
+  expect(stdout).toBe('50 notes in the journal, 0 calls have failed\n')
   running.child.kill('SIGTERM')
   expect(await running.exit()).toBe(0)
 })
