@@ -6,6 +6,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test } from 'vitest'
+import { runs } from './children/processes.ts'
 import { createGateway, type PartialUpstream, ReloadError } from '../src/index.ts'
 import { scripted } from './several-servers/members.ts'
 import { eventually } from './support/eventually.ts'
@@ -92,15 +93,6 @@ test('an upstream is replaced by one with the same settings, before settings who
   expect((await late).result).toBeDefined()
   await eventually('the process of the old one has ended', () => !runs(first.pid))
 })
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 test('the first calls of new and replaced servers are known by the names of their tools', async () => {
   const long = `find_${'every_single_thing_'.repeat(3)}at_once`

@@ -9,6 +9,7 @@ import { createGateway } from '../src/index.ts'
 import { nodeHandler } from '../src/transports/http/listen.ts'
 import type { Log, LogFields } from '../src/base/log.ts'
 import { silentLog } from '../src/base/log.ts'
+import { runs } from './children/processes.ts'
 import { eventually } from './support/eventually.ts'
 import { startSeveral, upstreamsOf } from './support/in-process.ts'
 import { echoLegacy, echoModern } from './support/mcplex.ts'
@@ -224,14 +225,5 @@ test('a close while servers are tried again leaves nothing behind', async () => 
   gateway.events.on('workerStarted', ({ pid }) => pids.push(pid))
   await eventually('it is tried again', () => pids.length > 0)
   await gateway.close()
-  expect(pids.filter((pid) => isAlive(pid))).toEqual([])
+  expect(pids.filter((pid) => runs(pid))).toEqual([])
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}

@@ -1,6 +1,7 @@
 /** Calls of several rounds while another server takes the place of theirs: they go on where they began, or say why not. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { runs } from '../children/processes.ts'
 import { allReady } from '../support/all-ready.ts'
 import { type InProcess, startSeveral, upstreamsOf } from '../support/in-process.ts'
 import { eventually } from '../support/eventually.ts'
@@ -173,12 +174,3 @@ test('at capacity of one server, the calls that others have suspended go on', as
   expect(reasonOf(await round(url, 'b__run', steps, answersTo(other)))).toBe('suspended_call_gone')
   expect((await round(url, 'a__run', steps, answersTo(first))).result).toBeDefined()
 })
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
