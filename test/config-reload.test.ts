@@ -200,6 +200,29 @@ describe('mcplex reload', () => {
     expect(back['lines']).toContain('tools of one now have their own names, without one__: it is the only server')
   })
 
+  test('that refuses clients without sessions where they are served is told of before by check', async () => {
+    const modern = server.replace('echo-legacy', 'echo-modern')
+    const upstreams = `listen: { port: 0 }\nupstreams:\n  first: ${modern}\n  second: ${modern}\n  old: ${server}\n`
+    await up(`${upstreams}endpoints: { view: { tools: [first__*, second__*] } }\n`)
+    const checked = async (): Promise<Record<string, unknown>> => {
+      const command = run(['check', file(), '--json'])
+      expect(await command.exit()).toBe(0)
+      return JSON.parse(command.stdout()) as Record<string, unknown>
+    }
+    // As the running instance has learnt it: the file does not say which era they speak.
+    await expect.poll(checked, { timeout: 60_000 }).toMatchObject({ sessionsOnly: ['old'], closed: [] })
+    // A server that hangs at its start keeps the settings of before in force.
+    put(`${upstreams}  hangs: { command: [sleep, "600"] }\nendpoints: { view: { tools: ["*"] } }\n`)
+    const closed = { endpoint: '/mcp/view', because: ['old', 'hangs'], unlearnt: ['hangs'] }
+    expect(await checked()).toMatchObject({ sessionsOnly: ['old', 'hangs'], closed: [closed] })
+    const told = run(['check', file()])
+    expect(await told.exit()).toBe(0)
+    expect(told.stderr()).toContain('2026-07-28 are refused at /mcp/view because of old, hangs;')
+    expect(told.stderr()).toContain(
+      'when the running mcplex applies it: clients that speak only 2026-07-28 are refused at /mcp/view, which serves them now, because of old, hangs (unless it turns out to be stateless)',
+    )
+  })
+
   test('tells a change of sizes, aliases and endpoints, too', async () => {
     const { running } = await up(withServers('one', 'two'))
     put(`${withServers('one', 'two').replace('spares: 0', 'spares: 0, max: 5')}aliases: { find: one__echo }\n`)

@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { isObject, type JsonObject } from '../base/json.ts'
+import { type LearntEras, learntErasIn } from '../config/stateless-endpoints.ts'
 import { openProcessTable, type ProcessTable } from './process-table.ts'
 import { reloadIn, type ReloadResult } from './reload-result.ts'
 import { checkFolder, runtimeFolders } from './runtime-folder.ts'
@@ -44,6 +45,8 @@ export interface RunningInstance {
   readonly upstreams?: readonly string[]
   /** The configuration file that it reads again; none if there is no file. */
   readonly config?: string
+  /** What it has learnt of the eras of its upstreams. */
+  readonly eras?: LearntEras
   /** Set if its configuration came from a pipe, which cannot be read again. */
   readonly isFromPipe?: boolean
   /** How often it has begun to read the file again. */
@@ -201,6 +204,7 @@ function readRecord(text: string): RuntimeRecord | undefined {
     ...(isObject(admin) && { admin: textsIn(admin, ['socket', 'url', 'token']) }),
     ...(Array.isArray(upstreams) && { upstreams: upstreams.filter((name) => typeof name === 'string') }),
     ...reloadIn(value['reload']),
+    ...learntErasIn(value['eras']),
     ...(value['isFromPipe'] === true && { isFromPipe: true }),
     ...(typeof reloads === 'number' && { reloads }),
     ...(typeof port === 'number' && { port }),

@@ -12,6 +12,8 @@ export interface UpstreamState {
   readonly standing: ServedUpstream['standing']
   /** How many tools it lists to a client without capabilities. */
   readonly tools: number
+  /** What clients without sessions get, such as `refuse`; undefined until it has started. */
+  readonly stateless: string | undefined
   /** Whether calls can be served now. */
   readonly ok: boolean
   /** Since when that is so, in milliseconds since the epoch. */
@@ -35,6 +37,7 @@ export async function upstreamStates(upstreams: readonly ServedUpstream[]): Prom
         kind: served.setup.kind,
         standing,
         tools,
+        stateless: served.facts?.sharing.stateless,
         ok,
         sinceMs: served.sinceMs,
         counts: served.counts(),

@@ -2,7 +2,6 @@
 import type { Option } from '../../base/option.ts'
 import { maskCommand, maskWord } from '../../base/mask-command.ts'
 import { SecretValues } from '../../base/secret-values.ts'
-import { mayRefuseStateless } from '../../upstreams/options.ts'
 import type { ProvidedValue } from '../provided.ts'
 import { writeValue } from '../read-option.ts'
 import { schema } from '../schema.ts'
@@ -56,11 +55,6 @@ export function resolvedValues({ settings, log, clients, admin, provided, secret
     ),
   )
   return [...general, ...upstreams, ...endpoints]
-}
-
-/** The names of the upstreams that may refuse clients without sessions, as far as the settings say. */
-export function refusing(upstreams: LoadedFile['settings']['upstreams']): string[] {
-  return Object.entries(upstreams).flatMap(([name, setup]) => (mayRefuseStateless(setup) ? [name] : []))
 }
 
 function shown(option: Option, value: unknown, secrets: SecretValues): string {

@@ -3,12 +3,13 @@ import pc from 'picocolors'
 import type { Environment } from '../../../config/environment.ts'
 import { type LoadedFile, loadFile } from '../../../config/file/load-file.ts'
 import { findFile, openFile } from '../../../config/file/open-file.ts'
-import { refusing, type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
+import { type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
 import { CommandFailed } from '../../failures.ts'
+import { closedEndpoints, closedInWords, refusingAt } from '../../../config/stateless-endpoints.ts'
 import { renamedInWords, type RenamedTools, renamedTools } from '../../../config/renamed-tools.ts'
 import type { Outputs } from '../../outputs.ts'
 import { notesOf } from '../../report.ts'
-import { runningInstances } from '../../running-instances.ts'
+import { type RunningInstance, runningInstances } from '../../running-instances.ts'
 import { showFailure } from '../../show-failure.ts'
 import { wantsColor } from '../../terminal.ts'
 import type { CheckRequest } from './command.ts'
@@ -31,11 +32,13 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
   if (request.isJson) {
     const warnings = loaded.warnings.map((one) => ({ code: one.code, message: one.message, ...notesOf(one) }))
     const { upstreams, endpoints } = loaded.settings
+    const running = runningWith(path, machine.env)
     const found = {
       upstreams: Object.keys(upstreams),
-      renamed: renamedByReload(path, upstreams, machine.env),
+      renamed: renamedByReload(running, upstreams),
+      closed: closedEndpoints(loaded.settings, running?.eras),
       endpoints: Object.keys(endpoints),
-      sessionsOnly: refusing(upstreams),
+      sessionsOnly: refusingAt(loaded.settings, running?.eras).get('/mcp'),
       warnings,
     }
     stdout.write(
@@ -46,20 +49,27 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
   stdout.write(table(values))
   for (const warning of loaded.warnings) stderr.write(showFailure(warning, colors, 'warning'))
   if (!request.isQuiet) {
-    const renamed = renamedByReload(path, loaded.settings.upstreams, machine.env)
-    const lines = renamed.map((one) => `when the running mcplex applies it: ${renamedInWords(one)}\n`).join('')
-    stderr.write(`${source.file}: ${summary(loaded)}\n${eraLine(loaded)}${namesLine(loaded)}${lines}`)
+    const running = runningWith(path, machine.env)
+    const lines = [
+      ...renamedByReload(running, loaded.settings.upstreams).map(renamedInWords),
+      ...closedEndpoints(loaded.settings, running?.eras).map(closedInWords),
+    ].map((words) => `when the running mcplex applies it: ${words}\n`)
+    const eras = eraLines(loaded, running).join('')
+    stderr.write(`${source.file}: ${summary(loaded)}\n${eras}${namesLine(loaded)}${lines.join('')}`)
   }
   return 0
 }
 
-/** What a running instance that serves this file would name in another way if it applied it now. */
+/** The running instance that serves this file. */
+function runningWith(path: string, env: Environment['env']): RunningInstance | undefined {
+  return runningInstances(env).find(({ config }) => config === path)
+}
+
+/** What a running instance would name in another way if it applied these settings now. */
 function renamedByReload(
-  path: string,
+  running: RunningInstance | undefined,
   upstreams: LoadedFile['settings']['upstreams'],
-  env: Environment['env'],
 ): RenamedTools[] {
-  const running = runningInstances(env).find(({ config }) => config === path)
   return renamedTools(running?.upstreams ?? [], Object.keys(upstreams))
 }
 
@@ -84,11 +94,15 @@ function table(values: readonly ResolvedValue[]): string {
     .join('')
 }
 
-/** Names the upstreams because of which the endpoint of all of them may refuse clients without sessions. */
-function eraLine({ settings: { upstreams } }: LoadedFile): string {
-  const names = refusing(upstreams)
-  if (names.length === 0) return 'clients of 2026-07-28 are served without sessions at /mcp\n'
-  return `clients that speak only 2026-07-28 are refused at /mcp because of ${names.join(', ')}; set stateless: principal, call or shared there to serve them without sessions\n`
+/** Names the upstreams because of which the endpoint of all of them, and the named ones, may refuse clients without sessions. */
+function eraLines({ settings }: LoadedFile, running: RunningInstance | undefined): string[] {
+  const refusing = refusingAt(settings, running?.eras)
+  const shown = ['/mcp', ...Object.keys(settings.endpoints).map((name) => `/mcp/${name}`)]
+  return shown.map((path) => {
+    const names = refusing.get(path) ?? []
+    if (names.length === 0) return `clients of 2026-07-28 are served without sessions at ${path}\n`
+    return `clients that speak only 2026-07-28 are refused at ${path} because of ${names.join(', ')}; set stateless: principal, call or shared there to serve them without sessions\n`
+  })
 }
 
 function summary({ settings: { upstreams, endpoints }, warnings }: LoadedFile): string {

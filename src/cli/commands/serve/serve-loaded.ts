@@ -8,6 +8,8 @@ import type { Log } from '../../../base/log.ts'
 import { SecretValues } from '../../../base/secret-values.ts'
 import { version } from '../../../base/version.ts'
 import type { Loaded } from '../../../config/load.ts'
+import type { Settings } from '../../../config/settings.ts'
+import { learntEras } from '../../../config/stateless-endpoints.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
 import { listen, type HttpListener } from '../../../transports/http/listen.ts'
@@ -19,7 +21,8 @@ import { certificateFailure } from './certificate-failure.ts'
 import { closeGateway } from '../../close-gateway.ts'
 import { CommandFailed } from '../../failures.ts'
 import { openAdmin, type OpenedAdmin } from './open-admin.ts'
-import { httpInstance, namesOf } from './instance-facts.ts'
+import { httpInstance } from './instance-facts.ts'
+import { keepRuntimeFile, servesStateless } from './keep-runtime-file.ts'
 import { logEvents } from '../../log-events.ts'
 import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
 import { takeStdout } from './own-stdout.ts'
@@ -31,7 +34,7 @@ import { serversIn } from './servers-in.ts'
 import type { Outputs } from '../../outputs.ts'
 import { requestAnswerer } from '../../answer-request.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
-import { type Reloading, type ReloadingNeeds, type ReloadSource, startReloading } from './reloading.ts'
+import { type Reloading, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { stampModules, watchModules } from './watch-modules.ts'
 import { showFailure } from '../../show-failure.ts'
@@ -162,18 +165,19 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       const ready = withoutSecrets(asReady(facts, listener, admin, settings, pasteableName(machine.env)), secretValues)
       const instance = {
         ...httpInstance(ready),
+        eras: learntEras(settings, (name) => servesStateless(facts.upstreams[name]?.sharing?.stateless)),
         ...(source && (source.path === undefined ? { isFromPipe: true } : { config: source.path })),
         ...(admin.places && { admin: admin.places }),
       }
       const answer = requestAnswerer(gateway, secretValues)
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, answer) : undefined
-      const told: ReloadingNeeds['told'] = (what) =>
-        rewrite?.({ ...instance, upstreams: namesOf(reloading?.settings() ?? settings), ...what })
+      const inForce = (): Settings => reloading?.settings() ?? settings
+      const told = keepRuntimeFile({ instance, write: (now) => rewrite?.(now), gateway, settings: inForce })
       reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, told })
       if (serving.watch)
         unwatch = watchModules({
           gateway,
-          settings: () => reloading?.settings() ?? settings,
+          settings: inForce,
           since: modules,
           clock,
           log,
