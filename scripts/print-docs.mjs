@@ -12,11 +12,13 @@ import { openapiDocument } from '../dist/admin/openapi.js'
 import { errorDocument } from '../dist/cli/error-document.js'
 import { configurationDocument } from '../dist/config/document.js'
 import { fileSchema } from '../dist/config/file/json-schema.js'
+import { allowedMoves } from '../dist/upstreams/worker-states.js'
 
 const documents = [
   ['docs/configuration.md', configurationDocument()],
   ['docs/errors.md', errorDocument()],
   ['docs/openapi.json', `${JSON.stringify(openapiDocument())}\n`],
+  ['docs/worker-states.json', `${JSON.stringify(allowedMoves)}\n`],
   ['schema.json', `${JSON.stringify(fileSchema())}\n`],
 ]
 

@@ -1,0 +1,296 @@
+/**
+ * The states of all workers of an upstream, whatever happens: calls, starts that fail, crashes, silence, workers that are
+ * replaced, pauses, sessions that end, in any order. No move happens that is not in the table, the figures are what is
+ * there, every call ends, and none runs twice.
+ */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { afterEach, expect, test, vi } from 'vitest'
+import { Cancel } from '../src/base/cancel.ts'
+import { manualClock } from '../src/base/clock.ts'
+import { createEvents } from '../src/base/events.ts'
+import { silentLog } from '../src/base/log.ts'
+import { createMemoryBudget } from '../src/base/memory-budget.ts'
+import { asRefusal } from '../src/base/refusal.ts'
+import { fillSettings } from '../src/config/assemble.ts'
+import { thisMachine } from '../src/config/load.ts'
+import type { Call } from '../src/protocol/call.ts'
+import { rawObject } from '../src/protocol/json-text.ts'
+import type { LineListener, LineTransport } from '../src/upstreams/connection/line-transport.ts'
+import { PooledUpstream } from '../src/upstreams/pooled/pooled-upstream.ts'
+import type { ServerProgram } from '../src/upstreams/pooled/server-program.ts'
+import { WorkerSlot } from '../src/upstreams/pooling/worker-slots.ts'
+import { UpstreamStartError } from '../src/upstreams/upstream.ts'
+import { allowedMoves, type WorkerState } from '../src/upstreams/worker-states.ts'
+import { onlyUpstream } from './support/only-upstream.ts'
+
+afterEach(() => void vi.restoreAllMocks())
+
+const memory = createMemoryBudget(Infinity)
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A server in memory: it answers all but calls, which the test answers. */
+class MemoryServer implements LineTransport {
+  readonly id: string
+  readonly worker: number
+  readonly backlog = 0
+  readonly memory = memory.account()
+  readonly inputRequestMemory = memory.account()
+  /** The ids of requests that it has not answered, and of the calls that they are. */
+  readonly pending = new Map<unknown, string>()
+  readonly #all: Servers
+  #listener: LineListener | undefined
+  #onExited: (() => void) | undefined
+  #exited = false
+
+  constructor(all: Servers) {
+    this.#all = all
+    this.worker = all.list.push(this)
+    this.id = `instance.${this.worker}`
+  }
+
+  get exited(): boolean {
+    return this.#exited
+  }
+  roomFor(): 'reserved' {
+    return 'reserved'
+  }
+  hold(): void {}
+  listen(listener: LineListener): void {
+    this.#listener = listener
+  }
+  whenExited(listener: () => void): void {
+    this.#onExited = listener
+    if (this.#exited) listener()
+  }
+  async close(): Promise<void> {
+    this.exit(true)
+  }
+  kill(): void {
+    this.exit(true)
+  }
+
+  exit(expected: boolean): void {
+    if (this.#exited) return
+    this.#exited = true
+    this.#onExited?.()
+    queueMicrotask(() => this.#listener?.exit({ code: 1, signal: null, expected, stderr: '' }))
+  }
+
+  answer(id: unknown, result: object): void {
+    this.pending.delete(id)
+    const text = JSON.stringify({ jsonrpc: '2.0', id, result })
+    queueMicrotask(() => this.#exited || this.#listener?.line(text))
+  }
+
+  send(line: string): void {
+    const { id, method, params } = JSON.parse(line) as {
+      readonly id?: number
+      readonly method: string
+      readonly params?: { readonly requestId?: number; readonly arguments?: { readonly id: string } }
+    }
+    if (method === 'notifications/cancelled') this.pending.delete(params?.requestId)
+    if (this.#exited || id === undefined) return
+    if (method === 'tools/call') {
+      const call = params?.arguments?.id ?? ''
+      this.#all.ran.push(call)
+      this.pending.set(id, call)
+    } else if (method === 'initialize' && this.#all.failures > 0) {
+      this.#all.failures--
+      this.exit(false)
+    } else if (method !== 'ping' || !this.#all.isSilent)
+      this.answer(id, {
+        protocolVersion: '2025-11-25',
+        capabilities: { tools: {} },
+        serverInfo: { name: 'model', version: '1' },
+        tools: [],
+      })
+  }
+}
+
+interface Servers {
+  readonly list: MemoryServer[]
+  /** The calls that were sent, by id. */
+  readonly ran: string[]
+  /** How many of the next starts fail. */
+  failures: number
+  /** Whether pings are not answered. */
+  isSilent: boolean
+}
+
+const act = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('call' as const), client: fc.constantFrom('a', 'b', 'c') }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('answer', 'crash', 'cancel'), at: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('recycle', 'fail', 'silence', 'list'), at: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('end' as const), client: fc.constantFrom('a', 'b', 'c') }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(500, 1500, 6000, 40_000, 120_000) }),
+  },
+)
+
+const states = Object.keys(allowedMoves) as WorkerState[]
+
+test('no worker moves as the table does not say, the figures are the truth, and every call ends and runs once at most', async () => {
+  const wrong: string[] = []
+  const move = WorkerSlot.prototype.move
+  vi.spyOn(WorkerSlot.prototype, 'move').mockImplementation(function (this: WorkerSlot, to: WorkerState) {
+    if (!allowedMoves[this.state].includes(to)) wrong.push(`${this.state} to ${to}`)
+    move.call(this, to)
+  })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        mode: fc.constantFrom('session' as const, 'shared' as const, 'call' as const),
+        pool: fc.integer({ min: 2, max: 4 }),
+        spares: fc.nat(1),
+        poolMin: fc.nat(2),
+        poolReserve: fc.nat(1),
+        recycleCalls: fc.constantFrom(0, 0, 2),
+        recycleAgeMs: fc.constantFrom(0, 0, 50_000),
+        callsPerProcess: fc.integer({ min: 1, max: 3 }),
+      }),
+      fc.array(act, { maxLength: 30 }),
+      async (shape, acts) => {
+        const clock = manualClock()
+        const servers: Servers = { list: [], ran: [], failures: 0, isSilent: false }
+        const live = (): readonly MemoryServer[] => servers.list.filter(({ exited }) => !exited)
+        const program: ServerProgram = {
+          onlyEra: 'legacy',
+          start: () => new MemoryServer(servers),
+          answered: async () => undefined,
+          startError: () => new UpstreamStartError('it did not start'),
+          close: async () => live().forEach((server) => server.exit(true)),
+        }
+        const given = { command: 'model', ...shape }
+        const settings = onlyUpstream(fillSettings({ upstream: given }, thisMachine()))
+        const upstream = new PooledUpstream(
+          {
+            settings,
+            hasOneClient: false,
+            queue: 10,
+            queueWaitMs: 10_000,
+            clock,
+            log: silentLog,
+            events: createEvents(),
+            memory,
+            hold: () => ({ release: () => undefined }),
+            endSuspendedCalls: () => undefined,
+          },
+          program,
+        )
+        await upstream.start(() => undefined)
+        let made = 0
+        const open = new Map<Call, Promise<void>>()
+        const ends: string[] = []
+        const run = async (call: Call): Promise<void> => {
+          const reply = upstream.call(call)
+          try {
+            while ((await reply.next()).done !== true);
+            ends.push('answered')
+          } catch (error) {
+            ends.push(asRefusal(error)?.code ?? String(error))
+          }
+          open.delete(call)
+        }
+        const recycled: Array<Promise<void>> = []
+        const isTrue = (): void => {
+          assert.deepEqual(wrong, [])
+          const all = upstream.slots.all
+          for (const state of states)
+            assert.deepEqual(
+              new Set(upstream.slots.in(state)),
+              new Set(all.filter((slot) => slot.state === state)),
+              state,
+            )
+          const counts = upstream.counts()
+          const running = all.flatMap(({ instance }) => (instance ? [instance.transport] : []))
+          assert.deepEqual(new Set(running), new Set(live()), 'every server is in a slot')
+          assert.equal(counts['workers'], all.length)
+          assert(all.length <= shape.pool + shape.poolReserve)
+          assert.equal(
+            counts['workerCalls'],
+            live().reduce((sum, { pending }) => sum + pending.size, 0),
+          )
+          assert.equal(counts['retiringWorkers'], all.filter(({ state }) => state === 'retiring').length)
+          assert.equal(counts['spareWorkers'], all.filter(({ purpose }) => purpose === 'spare').length)
+          assert.equal(upstream.workers().length, all.length)
+          assert.equal(new Set(servers.ran).size, servers.ran.length, 'no call runs twice')
+        }
+        for (const one of acts) {
+          const pending = live().flatMap((server) => [...server.pending.keys()].map((id) => [server, id] as const))
+          if (one.do === 'call') {
+            const call = callOf(one.client, ++made)
+            open.set(call, run(call))
+          } else if (one.do === 'pass') clock.advance(one.ms)
+          else if (one.do === 'end') upstream.endSession(callOf(one.client, 0))
+          else if (one.do === 'answer') {
+            const [server, id] = pending[one.at % Math.max(1, pending.length)] ?? []
+            server?.answer(id, { content: [] })
+          } else if (one.do === 'crash') live()[one.at]?.exit(false)
+          else if (one.do === 'cancel') [...open.keys()][one.at]?.cancel.cancel('enough')
+          else if (one.do === 'recycle') recycled.push(upstream.recycle())
+          else if (one.do === 'fail') servers.failures = one.at
+          else if (one.do === 'silence') servers.isSilent = !servers.isSilent
+          else
+            void upstream.catalog
+              .list(
+                callOf('a', 0),
+                upstream.catalog.commonSourceOf(callOf('a', 0), 'tools/list'),
+                'tools/list',
+                undefined,
+              )
+              .catch(() => undefined)
+          await settled()
+          isTrue()
+        }
+        servers.failures = 0
+        servers.isSilent = false
+        for (let turn = 0; turn < 200 && (open.size > 0 || turn < 3); turn++) {
+          for (const server of live()) for (const id of server.pending.keys()) server.answer(id, { content: [] })
+          clock.advance(1000)
+          await settled()
+        }
+        assert.equal(open.size, 0, 'every call has ended')
+        await Promise.all(recycled)
+        isTrue()
+        await upstream.close()
+        await settled()
+        assert.deepEqual([live().length, upstream.slots.taken, upstream.counts()['workers']], [0, 0, 0])
+        const codes = [
+          'answered',
+          'cancelled',
+          'overloaded',
+          'upstream_closed',
+          'upstream_unavailable',
+          'upstream_timeout',
+        ]
+        assert.deepEqual(
+          ends.filter((end) => !codes.includes(end)),
+          [],
+        )
+      },
+    ),
+    { numRuns: 80 },
+  )
+  expect(wrong).toEqual([])
+})
+
+function callOf(client: string, id: number): Call {
+  return {
+    id: String(id),
+    method: 'tools/call',
+    params: rawObject({ name: 'run', arguments: { id: `call ${id}` } }),
+    client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+    principal: { tenant: '', subject: '' },
+    session: client,
+    fairnessKey: client,
+    clientKey: client,
+    progressToken: undefined,
+    logLevel: undefined,
+    worker: undefined,
+    cancel: new Cancel(),
+  }
+}
