@@ -187,6 +187,7 @@ export const testsMayAlso = ['testing', 'backplane/memory.ts']
 
 /** Runtime packages, and the only places that may import them. A package that is not listed may not be imported. */
 export const packages = {
+  cockatiel: { in: ['upstreams/control'], instead: 'Only what stands in front of an upstream breaks its circuit.' },
   commander: { in: ['cli'], instead: 'Only the command parses arguments.' },
   'eventsource-parser': { in: ['client'], instead: 'Only what reads the streams of others parses events.' },
   'jsonc-parser': {

@@ -21,6 +21,8 @@ export interface Events {
   upstreamReady: { upstream: string; tools: number; sharing: { sessions: string; stateless: string } }
   /** An upstream was paused or disabled, or takes calls again (`open`). */
   upstreamAccess: { upstream: string; access: 'open' | 'paused' | 'disabled' }
+  /** The circuit breaker of an upstream has opened, lets one call through, or has closed. */
+  upstreamBreaker: { upstream: string; state: 'closed' | 'open' | 'half_open'; isForced: boolean }
   /**
    * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker` counts up from 1
    * for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its name, where there may be several.

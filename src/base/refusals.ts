@@ -21,6 +21,7 @@ export type RefusalCode =
   | 'store_unavailable'
   | 'upstream_unavailable'
   | 'upstream_disabled'
+  | 'breaker_open'
   | 'upstream_closed'
   | 'worker_memory'
   | 'upstream_timeout'
@@ -108,6 +109,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'The operator has switched this MCP server off for the time being.',
     'Use other tools meanwhile; the operator decides when it is switched on again.',
+  ),
+  breaker_open: row(
+    -32603,
+    200,
+    'later',
+    'Calls of this MCP server have failed too often, so none is sent to it for a moment.',
+    'Try again after error.data.retryAfterMs, or use other tools meanwhile. The operator finds the reason in the log.',
   ),
   upstream_closed: row(
     -32603,

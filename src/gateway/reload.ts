@@ -8,6 +8,7 @@ import type { Endpoints } from './endpoints.ts'
 import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
 import { createReloadTurns, type WantedReload, type Turn } from './reload-turns.ts'
+import { changeable } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 
 /** What a reload has done. Names of upstreams and endpoints, in the order of the settings. */
@@ -139,13 +140,13 @@ function compareSettings(current: Settings, next: Settings, replaced: readonly s
   }
 }
 
-/** The settings of upstreams but for those that a running one can change: how many workers it has, and calls at once. */
+/** The settings of upstreams but for those that a running one can change: how many workers it has, and what stands in front of it. */
 function withoutSizes(upstreams: Settings['upstreams']): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(upstreams).map(([name, setup]) => {
-      const { pool: _pool, spares: _spares, concurrency: _concurrency, limit: _limit, ...rest } = setup
-      return [name, rest]
-    }),
+    Object.entries(upstreams).map(([name, setup]) => [
+      name,
+      Object.fromEntries(Object.entries(setup).filter(([key]) => !changeable.has(key))),
+    ]),
   )
 }
 

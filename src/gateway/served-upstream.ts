@@ -1,6 +1,7 @@
 /** An upstream that the gateway serves: the server, its catalogue, and how its start went. */
 import type { LearntCatalog } from '../catalog/catalog.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
+import { controlOptions } from '../upstreams/control/options.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from '../upstreams/upstream.ts'
 import { callAtFormer, type FormerUpstream, maxFormer, type RemovedUpstreams } from './former-upstreams.ts'
@@ -21,6 +22,9 @@ export type CreateUpstream = (
   /** Gives back the memory of the catalogue, once the upstream is closed. */
   release(): void
 }
+
+/** The settings that a running upstream can change. */
+export const changeable: ReadonlySet<string> = new Set(['pool', 'spares', ...Object.keys(controlOptions)])
 
 export class ServedUpstream {
   readonly name: string
@@ -72,10 +76,11 @@ export class ServedUpstream {
   }
 
   /**
-   * Changes how many workers, spares and calls at once it may have. Workers beyond that end when they are idle for long enough.
+   * Takes over the settings that a running upstream can change. Workers beyond their number end when they are idle for long
+   * enough.
    */
-  resize({ pool, spares, concurrency, limit }: Pick<UpstreamSetup, 'pool' | 'spares' | 'concurrency' | 'limit'>): void {
-    Object.assign(this.#setup, { pool, spares, concurrency, limit })
+  resize(setup: UpstreamSetup): void {
+    Object.assign(this.#setup, Object.fromEntries(Object.entries(setup).filter(([key]) => changeable.has(key))))
   }
 
   /** What the start has found out; undefined until then. */
@@ -157,8 +162,10 @@ export class ServedUpstream {
   async health(): Promise<HealthCheck> {
     if (this.standing === 'starting') return { ok: false, detail: 'the server is being started' }
     if (this.standing === 'failed') return { ok: false, detail: `${reasonOf(this.#failure)}; it is tried again` }
-    const { access } = this.control.state()
+    const { access, breaker } = this.control.state()
     if (access === 'disabled') return { ok: false, detail: 'it is disabled by its operator' }
+    if (breaker.state !== 'closed')
+      return { ok: false, detail: 'its circuit breaker is open: calls have failed too often' }
     const found = await this.upstream.health()
     this.#notice(found.ok ? 'started' : 'unhealthy')
     return access === 'paused' && found.ok ? { ...found, detail: 'it is paused by its operator: calls wait' } : found

@@ -32,13 +32,15 @@ export class UpstreamControls {
   apply(settings: ReadonlyMap<string, ControlSettings>): void {
     const shared = new Map<string, CallLine>()
     const most = new Map<CallLine, number>()
-    for (const [name, { concurrency, limit }] of settings) {
+    for (const [name, own] of settings) {
+      const { concurrency, limit } = own
       const found = this.#byName.get(name)
       if (!found) continue
       const line = limit === '' ? found.ownLine : (shared.get(limit) ?? this.#shared.get(limit))
       const to = line ?? new CallLine(this.#lineNeeds)
       if (limit !== '') shared.set(limit, to)
       found.control.moveTo(to)
+      found.control.applyBreaker(own)
       most.set(to, Math.min(most.get(to) ?? Infinity, concurrency === 0 ? Infinity : concurrency))
     }
     this.#shared = shared

@@ -10,7 +10,6 @@ const sentences: ReadonlyArray<readonly [path: RegExp, instead: string]> = [
     /^upstreams\.[^.]+\.(?:url|serverUrl|httpUrl|headers)$/,
     'servers at a URL are not served yet: clients connect to them directly',
   ],
-  [/^upstreams\.[^.]+\.breaker(\.|$)/, 'there is nothing to set: a server that keeps crashing is paused by itself'],
   [/^upstreams\.[^.]+\.timeout$/, 'callIdle and callTotal limit a call, and startTimeout limits a start'],
   [/^upstreams\.[^.]+\.(?:type|transport)$/, 'a command is spoken to through its stdin and stdout, always'],
   [/^(?:port|host)$/, 'it is a member of listen'],

@@ -262,10 +262,6 @@ describe('an error is told with its place, what was meant, and what is accepted'
       'upstreams: { a: { url: "https://x.example/mcp" } }',
       '1:19 config_unknown_key "url" is not known here: servers at a URL are not served yet',
     ],
-    [
-      'upstreams: { a: { command: x, breaker: { window: 1s } } }',
-      '1:31 config_unknown_key "breaker" is not known here: there is nothing to set',
-    ],
     ['upstreams: { "a b": { command: x } }', '1:14 config_name "a b" cannot be a name here'],
     ['upstreams: [a]', '1:12 config_structure upstreams is not a mapping'],
     ['upstreams: { a: x }', '1:17 config_structure upstreams.a x is not a mapping'],

@@ -4,6 +4,19 @@ import type { WorkerFacts } from '../upstream.ts'
 /** `paused`: new calls wait. `disabled`: new calls are refused. Calls that run go on in each case. */
 export type UpstreamAccess = 'open' | 'paused' | 'disabled'
 
+/** What the breaker of an upstream does: it goes by what calls come to (`auto`), or an operator holds it open or closed. */
+export type BreakerWord = 'open' | 'close' | 'auto'
+
+/** The circuit breaker of an upstream. */
+export interface BreakerState {
+  /** `open`: calls are refused. `half_open`: one call is let through, which decides. */
+  readonly state: 'closed' | 'open' | 'half_open'
+  /** Whether an operator holds it there. */
+  readonly isForced: boolean
+  /** When the next call is let through, in milliseconds from now; undefined unless it is open by itself. */
+  readonly retryInMs: number | undefined
+}
+
 /** What stands in front of the calls of an upstream at the moment. */
 export interface ControlState {
   readonly access: UpstreamAccess
@@ -11,6 +24,7 @@ export interface ControlState {
   readonly resumesInMs: number | undefined
   /** Why calls wait although nothing is paused: the server is known to be restarting. */
   readonly restarting: string | undefined
+  readonly breaker: BreakerState
   /** Calls that wait in front of the upstream. */
   readonly waiting: number
   /** How long the first of them has waited, in milliseconds; 0 if none waits. */
@@ -33,6 +47,8 @@ export interface UpstreamOperations {
   disable(): ControlState
   /** Ends `disable`. A pause that has not ended is in force again. */
   enable(): ControlState
+  /** Holds the circuit breaker open or closed, or has it go by what calls come to again, with nothing counted yet. */
+  breaker(word: BreakerWord): ControlState
   /**
    * Has another worker take the place of each: it gets no further call and ends when its calls are over. Resolves when all
    * that there were have ended, or the upstream is closed.

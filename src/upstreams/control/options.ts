@@ -6,6 +6,16 @@ export interface ControlSettings {
   readonly concurrency: number
   /** The name of a limit that it shares with other upstreams; empty: it has its own. */
   readonly limit: string
+  /** The breaker opens when so many of a hundred calls fail. 0: it never does. */
+  readonly breakerErrorPercent: number
+  /** It never does with fewer calls within the window. */
+  readonly breakerMinCalls: number
+  /** How long a call counts, in milliseconds. */
+  readonly breakerWindowMs: number
+  /** How long calls are refused at first, in milliseconds. */
+  readonly breakerOpenMs: number
+  /** A call that takes longer counts as failed, in milliseconds. 0: however long it takes. */
+  readonly breakerSlowMs: number
 }
 
 export const controlOptions: OptionTable<ControlSettings> = {
@@ -30,5 +40,53 @@ export const controlOptions: OptionTable<ControlSettings> = {
       test: (text) => /^[\w-]{0,64}$/.test(text),
     },
     why: 'Servers that use the same API or database count together.',
+  },
+  breakerErrorPercent: {
+    path: 'upstream.breaker.errorPercent',
+    kind: 'count',
+    about:
+      'The circuit breaker: when so many of a hundred calls fail, calls are refused with `breaker_open` for a while, and then one is let through. 0: it never opens. A call fails if the server ends, does not answer in time, cannot be started, or sends what is not valid; errors of tools and refusals for a rate do not count.',
+    default: 0,
+    min: 0,
+    max: 100,
+    why: 'Where each session has a process, one session can break only its own. For a shared server that hangs on something behind it, 50 keeps callers from waiting for it.',
+  },
+  breakerMinCalls: {
+    path: 'upstream.breaker.minCalls',
+    kind: 'count',
+    about: 'The breaker opens only after so many calls within its window.',
+    default: 20,
+    min: 1,
+    max: 100_000,
+    why: 'A few calls say little.',
+  },
+  breakerWindowMs: {
+    path: 'upstream.breaker.window',
+    kind: 'duration',
+    about: 'How long a call counts for the breaker.',
+    default: 30_000,
+    min: 1000,
+    max: 3_600_000,
+    why: 'Long enough for what clients do within a turn, and short enough to open while it helps.',
+  },
+  breakerOpenMs: {
+    path: 'upstream.breaker.openFor',
+    kind: 'duration',
+    about:
+      'How long the breaker refuses calls before one is let through: up to a quarter longer, by chance, and twice as long after each further failure, up to 16 times.',
+    default: 15_000,
+    min: 100,
+    max: 3_600_000,
+    why: 'A server that restarts is back by then.',
+  },
+  breakerSlowMs: {
+    path: 'upstream.breaker.slowAfter',
+    kind: 'duration',
+    about:
+      'A call that takes longer counts as failed for the breaker, even if it is answered. 0: however long it takes.',
+    default: 0,
+    min: 0,
+    max: 24 * 3_600_000,
+    why: 'Many tools work for minutes. For a server whose calls are quick, a number finds out that it hangs before it fails.',
   },
 }

@@ -119,7 +119,7 @@ describe('a pause', () => {
     clock.advance(2000)
     await settled()
     expect(upstream.ran).toEqual([])
-    expect(control.state()).toEqual({
+    expect(control.state()).toMatchObject({
       access: 'paused',
       resumesInMs: 3000,
       restarting: undefined,
@@ -392,6 +392,72 @@ describe('a limit', () => {
     })
     await expect(fails.next()).rejects.toMatchObject({ code: 'upstream_unavailable' })
     expect(line.running).toBe(0)
+  })
+})
+
+describe('a breaker', () => {
+  const settings = {
+    breakerErrorPercent: 50,
+    breakerMinCalls: 2,
+    breakerWindowMs: 10_000,
+    breakerOpenMs: 1000,
+    breakerSlowMs: 0,
+  }
+
+  /** Ends a call in each way that there is. */
+  async function ended(how: Outcome | Error): Promise<void> {
+    const reply = control.call(callOf('a'), {
+      // oxlint-disable-next-line require-yield
+      async *call() {
+        if (how instanceof Error) throw how
+        return how
+      },
+    })
+    await endOf(reply).catch(() => undefined)
+    await settled()
+  }
+
+  test.each(['upstream_closed', 'upstream_timeout', 'upstream_unavailable', 'upstream_invalid'] as const)(
+    'opens for %s',
+    async (code) => {
+      control.applyBreaker(settings)
+      for (let call = 0; call < 2; call++) await ended(new Refusal(code))
+      expect(await make('b').end).toBe('breaker_open')
+      expect(control.state().breaker.state).toBe('open')
+      expect(control.counts()).toMatchObject({ openBreakers: 1 })
+    },
+  )
+
+  test('does not open for errors of tools, for what is refused here, or for calls that are left', async () => {
+    control.applyBreaker(settings)
+    const error = { kind: 'error', error: { code: -32000, message: 'no' } } as const
+    const isError = { value: { isError: true }, text: '{"isError":true}' }
+    const answers = [error, { kind: 'result', result: isError } as const]
+    for (const answer of answers) await ended({ answer, era: 'legacy', worker: undefined } as Outcome)
+    for (const code of ['cancelled', 'overloaded', 'memory_share_exceeded', 'draining'] as const)
+      for (let call = 0; call < 3; call++) await ended(new Refusal(code))
+    expect(control.state().breaker.state).toBe('closed')
+  })
+
+  test('opens for calls that take too long, answered or not, and refuses those that wait', async () => {
+    control.applyBreaker({ ...settings, breakerSlowMs: 100 })
+    const line = new CallLine({ queue: 100, queueWaitMs: 10_000, clock })
+    control.moveTo(line)
+    line.concurrency = 2
+    upstream.running = []
+    const calls = [make('a'), make('b'), make('c')]
+    await settled()
+    clock.advance(101)
+    for (const end of upstream.running.splice(0)) end()
+    await settled()
+    for (const end of upstream.running.splice(0)) end()
+    expect(await calls[2]?.end).toSatisfy((end: unknown) => end === 'breaker_open' || typeof end === 'object')
+    await settled()
+    expect(control.state().breaker.state).toBe('open')
+    expect(line.running).toBe(0)
+    control.breaker('close')
+    upstream.running = undefined
+    expect(await make('a').end).toMatchObject({ answer: { kind: 'result' } })
   })
 })
 

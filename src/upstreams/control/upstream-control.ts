@@ -6,20 +6,27 @@
  * It belongs to the name: when another upstream takes the place of one, what was done goes on, and the calls that wait run
  * on the new one (docs/decisions/0047).
  */
-import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Lease } from '../../base/lease.ts'
 import type { Log } from '../../base/log.ts'
-import { Refusal } from '../../base/refusal.ts'
-import { Wakeup } from '../../base/wakeup.ts'
-import { type Call, forget, type Reply, type Update } from '../../protocol/call.ts'
+import { Refusal, type RefusalCode } from '../../base/refusal.ts'
+import type { Call, Reply } from '../../protocol/call.ts'
 import type { Upstream, WorkerFacts } from '../upstream.ts'
 import type { CallLine, CallTurn, LineMember } from './call-line.ts'
+import { type BreakerResult, type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts'
+import { breakerResultOf, isMeasured } from './call-end.ts'
 import { type BegunCall, type CallEnd, ControlledReply } from './controlled-reply.ts'
 import { Holds } from './holds.ts'
-import { type ControlState, longestPauseMs, type UpstreamAccess, type UpstreamOperations } from './operations.ts'
-import { noticeMs, waitNotice } from './wait-notices.ts'
+import {
+  type BreakerState,
+  type BreakerWord,
+  type ControlState,
+  longestPauseMs,
+  type UpstreamAccess,
+  type UpstreamOperations,
+} from './operations.ts'
+import { waitForTurn } from './wait-notices.ts'
 
 export interface UpstreamControlNeeds {
   /** The name of the upstream. */
@@ -43,6 +50,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   readonly name: string
   readonly #needs: UpstreamControlNeeds
   readonly #holds: Holds
+  readonly #breaker: CircuitBreaker
   #line: CallLine
   /** Lines that it has left, in which calls of it may still wait. */
   readonly #formerLines = new Set<CallLine>()
@@ -57,6 +65,10 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     this.name = needs.name
     this.#needs = needs
     this.#line = needs.line
+    this.#breaker = new CircuitBreaker({
+      clock: needs.clock,
+      changed: (state) => this.#breakerChanged(state),
+    })
     this.#holds = new Holds(needs.clock, () => this.#changed())
   }
 
@@ -68,6 +80,12 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
       const turn = this.#line.take(this)
       return turn ? this.#begin(call, upstream, turn) : { reply: this.#callLater(call, upstream), ended() {} }
     })
+  }
+
+  /** From now on the breaker goes by these settings. */
+  applyBreaker(settings: BreakerSettings): void {
+    this.#breaker.apply(settings)
+    this.#changed()
   }
 
   /** From now on calls come to this line. Those that wait in another one have their turn there. */
@@ -103,6 +121,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
       access: this.#access,
       resumesInMs: pausedUntilMs === undefined ? undefined : Math.max(0, pausedUntilMs - nowMs),
       restarting,
+      breaker: this.#breaker.state,
       waiting: this.#sum((line) => line.waiting(this)),
       oldestWaitMs: Math.max(0, ...this.#lines.map((line) => nowMs - (line.oldestSinceMs(this) ?? nowMs))),
     }
@@ -110,12 +129,13 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
 
   /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>> {
-    const { access, waiting, oldestWaitMs } = this.state()
+    const { access, breaker, waiting, oldestWaitMs } = this.state()
     return {
       queuedCalls: waiting,
       oldestQueueWaitMs: oldestWaitMs,
       pausedUpstreams: access === 'paused' ? 1 : 0,
       disabledUpstreams: access === 'disabled' ? 1 : 0,
+      openBreakers: breaker.state === 'closed' ? 0 : 1,
     }
   }
 
@@ -141,6 +161,12 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
 
   enable(): ControlState {
     this.#isDisabled = false
+    this.#changed()
+    return this.state()
+  }
+
+  breaker(word: BreakerWord): ControlState {
+    this.#breaker.set(word)
     this.#changed()
     return this.state()
   }
@@ -188,20 +214,31 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     return this.#lines.reduce((sum, line) => sum + countOf(line), 0)
   }
 
-  #refuseWaiting(code: 'upstream_disabled' | 'draining'): void {
+  #refuseWaiting(code: RefusalCode): void {
     for (const line of this.#lines) line.refuse(this, () => new Refusal(code))
   }
 
   #refuseUnlessOpen(): void {
     if (this.#isClosed) throw new Refusal('draining')
     if (this.#isDisabled) throw new Refusal('upstream_disabled')
+    const { refusal } = this.#breaker
+    if (refusal) throw refusal
   }
 
   #begin(call: Call, upstream: Pick<ControlledUpstream, 'call'>, turn: CallTurn): BegunCall {
+    const { clock } = this.#needs
+    let endForBreaker = (_result: BreakerResult): void => {}
     try {
-      return { reply: upstream.call(call), ended: (end) => turn.end(isMeasured(end)) }
+      endForBreaker = this.#breaker.begin(call.fairnessKey)
+      const sinceMs = clock.now()
+      const ended = (end: CallEnd): void => {
+        turn.end(isMeasured(end))
+        endForBreaker(breakerResultOf(end, this.#breaker.isSlow(clock.now() - sinceMs)))
+      }
+      return { reply: upstream.call(call), ended }
     } catch (error) {
       turn.end(false)
+      endForBreaker('neither')
       throw error
     }
   }
@@ -209,47 +246,19 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   async *#callLater(call: Call, upstream: Pick<ControlledUpstream, 'call'>): Reply {
     const { clock, current } = this.#needs
     const sinceMs = clock.now()
-    const turn = yield* this.#turn(call)
+    const turn = yield* waitForTurn(call, (cancel) => this.#line.wait(this, call, cancel), clock)
     const waitedMs = clock.now() - sinceMs
     const outcome = yield* new ControlledReply(() => this.#begin(call, current() ?? upstream, turn))
     return { ...outcome, queueMs: (outcome.queueMs ?? 0) + waitedMs }
   }
 
-  /** Waits for the turn of a call; a client that streams is told now and then how far it is. */
-  async *#turn(call: Call): AsyncGenerator<Update, CallTurn, void> {
-    const ended = new Cancel()
-    const stopListening = call.cancel.onCancel(() => ended.cancel('the call is cancelled'))
-    const { turn, place } = this.#line.wait(this, call, ended)
-    const wakeup = new Wakeup()
-    let isSettled = false
-    let isTaken = false
-    const settle = (): void => {
-      isSettled = true
-      wakeup.notify()
-    }
-    turn.then(settle, settle)
-    const timer = this.#needs.clock.every(noticeMs, () => wakeup.notify())
-    try {
-      for (let count = 1; !isSettled;) {
-        await wakeup.next()
-        const notice = isSettled ? undefined : waitNotice(call, place(), count++)
-        if (!notice) continue
-        yield notice
-        forget(notice)
-      }
-      isTaken = true
-      return await turn
-    } finally {
-      timer.stop()
-      stopListening()
-      if (!isTaken) {
-        ended.cancel('nothing waits for the call any more')
-        turn.then(
-          (late) => late.end(false),
-          () => undefined,
-        )
-      }
-    }
+  #breakerChanged({ state, isForced, retryInMs }: BreakerState): void {
+    const { log, events } = this.#needs
+    events.emit('upstreamBreaker', { upstream: this.name, state, isForced })
+    if (state === 'half_open') return log.info({}, 'the breaker lets one call through')
+    if (state === 'closed') return log.info({ forced: isForced }, 'the breaker has closed: calls run again')
+    log.warn({ forced: isForced, for_ms: retryInMs }, 'the breaker has opened: calls are refused')
+    for (const line of this.#lines) line.refuse(this, () => this.#breaker.refusal ?? new Refusal('breaker_open'))
   }
 
   /** A hold has begun or ended, the upstream was disabled or enabled, or the limit is another one. */
@@ -266,15 +275,10 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
       if (this.#access === 'disabled') log.info({}, 'the upstream is disabled: new calls are refused')
       if (this.#access === 'open') log.info({ waiting: this.state().waiting }, 'the upstream takes calls again')
     }
-    this.#isObserved = this.isHeld
+    this.#isObserved = this.isHeld || !this.#breaker.isOff
     for (const line of this.#lines) line.look()
     for (const line of this.#formerLines) if (line.waiting(this) === 0) this.#formerLines.delete(line)
   }
-}
-
-/** Whether the time of a call says how long calls take. One that was cancelled, or did not run, says nothing. */
-function isMeasured({ outcome }: CallEnd): boolean {
-  return outcome !== undefined
 }
 
 /** Whether a call goes on with one that has begun: the next round of it, or a question about its task. */
