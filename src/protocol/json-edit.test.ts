@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addMembers, mapElements, mapMembers, objectElements, objectMember, replaceMember } from './json-edit.ts'
-import { isObject, type JsonObject, type JsonValue, parseObject, type RawObject } from './json-text.ts'
+import { eachMember, isObject, type JsonObject, type JsonValue, parseObject, type RawObject } from './json-text.ts'
 
 /** Objects as others write them: with white space, and with any key. */
 const objects = fc
@@ -19,6 +19,31 @@ describe('an object that is changed', () => {
         expect(plain(changed.value[key])).toEqual(plain(member))
       }),
     )
+  })
+
+  test.each([
+    ['{ "name":"a", "x": 1.0 }', '{ "name":"b", "x": 1.0 }'],
+    ['{"x":1.0,"name":  "a"}', '{"x":1.0,"name":  "b"}'],
+    ['{"name":"a","x":"\\n"}', '{"name":"b","x":"\\n"}'],
+    ['{"x":1.0}', '{"x":1.0,"name":"b"}'],
+    ['{}', '{"name":"b"}'],
+  ])('by a member of a known name keeps all other text: %s', (text, wanted) => {
+    expect(replaceMember(parseObject(text) as RawObject, 'name', 'b', '"b"').text).toBe(wanted)
+  })
+
+  test.each([
+    '{"name":"a","x":1,"name":"c"}',
+    '{"name":"a","x":{"name":"y"},"n\\u0061me":"c"}',
+    '{"n\\u0061me":"c","name":"a"}',
+    '{"n\\u0061me":"c"}',
+    '{"name":{"name":"a"},"x":"\\"name\\"","\\u006eame":2}',
+  ])('by a member that is there under several spellings has it once: %s', (text) => {
+    const changed = replaceMember(parseObject(text) as RawObject, 'name', 'b', '"b"')
+    agree(changed)
+    const names: string[] = []
+    eachMember(changed.text, 0, (key) => void names.push(key))
+    expect(names.filter((key) => key === 'name')).toHaveLength(1)
+    expect(changed.value['name']).toBe('b')
   })
 
   test('by new members keeps its own text in front of them', () => {
@@ -65,9 +90,9 @@ describe('the objects in an array', () => {
     const second = (change: (element: RawObject) => RawObject | readonly RawObject[]): string =>
       mapElements(raw, 'list', (element) => (element.value['n'] === 2 ? change(element) : element)).text
     const one: RawObject = { value: { x: 1 }, text: '{"x":1.0}' }
-    expect(second(() => one)).toBe('{"other":{},"list":[{"n":1.0},7,{"x":1.0},[]]}')
-    expect(second((element) => [element, one])).toBe('{"other":{},"list":[{"n":1.0},7,{"n":2.0},{"x":1.0},[]]}')
-    expect(second(() => [])).toBe('{"other":{},"list":[{"n":1.0},7,[]]}')
+    expect(second(() => one)).toBe('{"list":[{"n":1.0},7,{"x":1.0},[]],"other":{}}')
+    expect(second((element) => [element, one])).toBe('{"list":[{"n":1.0},7,{"n":2.0},{"x":1.0},[]],"other":{}}')
+    expect(second(() => [])).toBe('{"list":[{"n":1.0},7,[]],"other":{}}')
   })
 
   test('without any change leave the object itself unchanged', () => {

@@ -4,17 +4,17 @@
  */
 import {
   eachMember,
-  editMembers,
   elementTexts,
   isObject,
   type JsonValue,
   memberText,
+  replaceMemberText,
   type RawObject,
 } from './json-text.ts'
 
 /** The object with one member replaced, or added, by a value whose text is known. */
 export function replaceMember(raw: RawObject, key: string, value: JsonValue, text: string): RawObject {
-  return { value: { ...raw.value, [key]: value }, text: editMembers(raw.text, { [key]: text }) }
+  return { value: { ...raw.value, [key]: value }, text: replaceMemberText(raw.text, key, text) }
 }
 
 /** The object with added members. It must not have them yet, so its text need not be walked. */

@@ -141,6 +141,27 @@ export function editMembers(text: string, edits: Readonly<Record<string, string 
   return `{${out}}`
 }
 
+/**
+ * The text of the object with the value of one member replaced in its place, or added at the end. Reads no further than the
+ * member where nothing behind it can be the same one again: the rest may be megabytes of arguments.
+ * @param value as JSON text
+ */
+export function replaceMemberText(text: string, key: string, value: string): string {
+  const members = new MemberCursor(text, 0)
+  while (members.next()) {
+    const { start } = members
+    const end = endOfValue(text, start)
+    members.end = end
+    if (members.key !== key) continue
+    // Letters, digits and "_" are escaped as \uXXXX only. Of several members the last one counts, so all have to go.
+    const isLast = isWord.test(key) && text.indexOf(`"${key}"`, end) < 0 && text.indexOf('\\u', end) < 0
+    return isLast ? `${text.slice(0, start)}${value}${text.slice(end)}` : editMembers(text, { [key]: value })
+  }
+  return editMembers(text, { [key]: value })
+}
+
+const isWord = /^\w+$/
+
 /** `editMembers` for an object whose value is known too. */
 export function editObject(raw: RawObject, edits: Readonly<Record<string, JsonValue | undefined>>): RawObject {
   const value: Record<string, JsonValue | undefined> = { ...raw.value }

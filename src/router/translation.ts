@@ -43,7 +43,8 @@ export function createTranslation(member: string, { names, uris, tasks }: Naming
   const appUris = appKeys.map(uriIn)
   const resourceUri = uriIn('resourceUri')
 
-  const meta = nested('_meta', (raw) => all(raw, [nested('ui', resourceUri), nested(relatedTask, taskId), ...appUris]))
+  const metaEdits = [nested('ui', resourceUri), nested(relatedTask, taskId), ...appUris]
+  const meta = nested('_meta', (raw) => all(raw, metaEdits))
   const located: Edit = (raw) => all(raw, [uri, meta])
   const resource = nested('resource', located)
   const block: Edit = (raw) => {
@@ -65,7 +66,8 @@ export function createTranslation(member: string, { names, uris, tasks }: Naming
     return Array.isArray(content) && content.some(holdsUri) ? mapElements(raw, 'content', block) : raw
   }
   const messages: Edit = (raw) => mapElements(raw, 'messages', blocks)
-  const toolResult: Edit = (raw) => all(raw, [blocks, taskId, nested('task', taskId), meta])
+  const toolResultEdits = [blocks, taskId, nested('task', taskId), meta]
+  const toolResult: Edit = (raw) => all(raw, toolResultEdits)
   const skill: Edit = (raw) => mapElements(located(raw), 'resources', uri)
   const task: Edit = (raw) => all(raw, [taskId, nested('result', blocks), meta])
   const named: Edit = (raw) => all(raw, [name, meta])

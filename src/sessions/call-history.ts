@@ -9,7 +9,10 @@ const callBytes = 120
 
 export class CallHistory {
   readonly #memory: MemoryAccount
-  #calls: PastCall[] = []
+  /** A ring: a list whose first entry is taken out moves all others. */
+  readonly #calls: Array<PastCall | undefined> = []
+  #oldest = 0
+  #size = 0
 
   /** @param memory counts what is kept; without room the oldest calls make way */
   constructor(memory: MemoryAccount) {
@@ -18,20 +21,31 @@ export class CallHistory {
 
   add(call: PastCall): void {
     const bytes = bytesOf(call)
-    if (this.#calls.length >= maxCalls) this.#dropOldest()
+    if (this.#size >= maxCalls) this.#dropOldest()
     while (this.#memory.take(bytes) !== 'reserved') if (!this.#dropOldest()) return
-    this.#calls.push(call)
+    this.#calls[this.#at(this.#size++)] = call
   }
 
   /** Oldest first. */
   list(): readonly PastCall[] {
-    return [...this.#calls]
+    return Array.from({ length: this.#size }, (_, index) => this.#calls[this.#at(index)]).filter(
+      (call) => call !== undefined,
+    )
   }
 
   #dropOldest(): boolean {
-    const oldest = this.#calls.shift()
-    if (oldest) this.#memory.release(bytesOf(oldest))
-    return oldest !== undefined
+    const oldest = this.#calls[this.#oldest]
+    if (!oldest) return false
+    this.#calls[this.#oldest] = undefined
+    this.#oldest = this.#at(1)
+    this.#size--
+    this.#memory.release(bytesOf(oldest))
+    return true
+  }
+
+  /** Where the call is before which there are so many older ones. */
+  #at(index: number): number {
+    return (this.#oldest + index) % maxCalls
   }
 }
 

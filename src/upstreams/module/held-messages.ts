@@ -10,6 +10,8 @@ export class HeldMessages {
   #waiting: Array<{ readonly text: string; readonly callId: number | undefined; readonly sent: () => void }> = []
   #chars = 0
   #isHeld = false
+  /** That of all messages that are passed on at once. */
+  readonly #passed = Promise.resolve()
 
   constructor(pass: (text: string, callId?: number) => void) {
     this.#pass = pass
@@ -20,7 +22,7 @@ export class HeldMessages {
     if (!this.#isHeld || this.#waiting.length >= maxMessages || this.#chars >= maxChars) {
       this.#release()
       this.#pass(text, callId)
-      return Promise.resolve()
+      return this.#passed
     }
     this.#chars += text.length
     return new Promise((sent) => this.#waiting.push({ text, callId, sent }))
