@@ -26,6 +26,7 @@ describe('an object that is changed', () => {
     ['{"x":1.0,"name":  "a"}', '{"x":1.0,"name":  "b"}'],
     ['{"name":"a","x":"\\n"}', '{"name":"b","x":"\\n"}'],
     ['{"x":1.0}', '{"x":1.0,"name":"b"}'],
+    ['{"name":"a","x":{"name":1.0}}', '{"name":"b","x":{"name":1.0}}'],
     ['{}', '{"name":"b"}'],
   ])('by a member of a known name keeps all other text: %s', (text, wanted) => {
     expect(replaceMember(parseObject(text) as RawObject, 'name', 'b', '"b"').text).toBe(wanted)

@@ -143,21 +143,26 @@ export function editMembers(text: string, edits: Readonly<Record<string, string 
 
 /**
  * The text of the object with the value of one member replaced in its place, or added at the end. Reads no further than the
- * member where nothing behind it can be the same one again: the rest may be megabytes of arguments.
+ * member if nothing behind it can be the same one again: the rest may be megabytes of arguments.
  * @param value as JSON text
  */
 export function replaceMemberText(text: string, key: string, value: string): string {
   const members = new MemberCursor(text, 0)
+  let start = -1
+  let end = -1
   while (members.next()) {
-    const { start } = members
-    const end = endOfValue(text, start)
-    members.end = end
-    if (members.key !== key) continue
-    // Letters, digits and "_" are escaped as \uXXXX only. Of several members the last one counts, so all have to go.
-    const isLast = isWord.test(key) && text.indexOf(`"${key}"`, end) < 0 && text.indexOf('\\u', end) < 0
-    return isLast ? `${text.slice(0, start)}${value}${text.slice(end)}` : editMembers(text, { [key]: value })
+    const isSame = members.key === key
+    // Of several members the last one counts, so all of them have to go.
+    if (isSame && start >= 0) return editMembers(text, { [key]: value })
+    members.end = endOfValue(text, members.start)
+    if (!isSame) continue
+    start = members.start
+    end = members.end
+    // Without an escape behind it, the same member again would have the same text. Letters, digits and "_" have one only.
+    const isPlain = text.indexOf('\\', end) < 0 || (isWord.test(key) && text.indexOf('\\u', end) < 0)
+    if (isPlain && text.indexOf(key, end) < 0) break
   }
-  return editMembers(text, { [key]: value })
+  return start < 0 ? editMembers(text, { [key]: value }) : `${text.slice(0, start)}${value}${text.slice(end)}`
 }
 
 const isWord = /^\w+$/

@@ -71,6 +71,18 @@ export function prefixedNames(members: readonly string[], aliases: Readonly<Reco
     `${member}${separator}${own}`,
   ]
   const aliasesIn = (names: readonly string[]): readonly string[] => names.flatMap((name) => aliasesOf.get(name) ?? [])
+  const findName = (shown: string): OwnName | undefined => {
+    const name = targetOf.get(shown) ?? shown
+    for (const length of lengths) {
+      const member = prefixes.get(name.slice(0, length))
+      if (member === undefined) continue
+      const mayBeShort =
+        name.length >= maxNameChars - 1 && name.length <= maxNameChars && shortForm.test(name.slice(length))
+      return { member, own: name.slice(length), mayBeShort }
+    }
+    return undefined
+  }
+  let last: { readonly shown: string; readonly found: OwnName | undefined } | undefined
   return {
     shown: (member, own) =>
       (aliasesOf.size === 0 ? undefined : aliasesIn(generated(member, own))[0]) ?? named(member, own),
@@ -79,15 +91,11 @@ export function prefixedNames(members: readonly string[], aliases: Readonly<Reco
       return [...new Set([...names, ...aliasesIn(names)])]
     },
     find(shown) {
-      const name = targetOf.get(shown) ?? shown
-      for (const length of lengths) {
-        const member = prefixes.get(name.slice(0, length))
-        if (member === undefined) continue
-        const mayBeShort =
-          name.length >= maxNameChars - 1 && name.length <= maxNameChars && shortForm.test(name.slice(length))
-        return { member, own: name.slice(length), mayBeShort }
-      }
-      return undefined
+      // A call asks three times: for its history, whether its tool is held back, and where it goes.
+      if (last?.shown === shown) return last.found
+      const found = findName(shown)
+      if (shown.length <= maxNameChars) last = { shown, found }
+      return found
     },
   }
 }
