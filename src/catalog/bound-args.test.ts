@@ -41,7 +41,7 @@ describe('a list of tools', () => {
     )
     if (!page) throw new Error('no JSON')
     expect(hide(page, page).text).toBe(
-      '{"tools":[{"name":"a","inputSchema":{"properties":{"n":{"maximum":1.0e2 }}}},{"name": "b"}]}',
+      '{ "tools": [{"name":"a", "inputSchema": {"properties":{"n":{"maximum":1.0e2 }}}},{"name": "b"}]}',
     )
     const other = rawObject({ tools: [{ name: 'b', inputSchema: { properties: { query: text } } }] })
     expect(hide(other, other)).toBe(other)

@@ -31,7 +31,7 @@ describe('an answer of a session-based server', () => {
 
   test('loses only content that an older client cannot read', () => {
     expect(textOf(gave(link, 'legacy'), 'tools/call', '2025-03-26')).toBe(
-      '{"structuredContent":{"n":1.0},"content":[{"type":"text","text":"a\\nfile:///a"}]}',
+      '{"content":[{"type":"text","text":"a\\nfile:///a"}],"structuredContent":{"n":1.0}}',
     )
   })
 

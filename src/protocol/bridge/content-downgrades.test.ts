@@ -60,7 +60,7 @@ test('a resource link becomes a text with its name and URI, and other blocks sta
     '{"content":[{"type":"image","n":1.0},{"type":"resource_link","uri":"file:///a","name":"a","title":"A","description":"the a","annotations":{"priority":1}}],"n":1.0}',
   )
   expect(knownContent('tools/call', result, '2025-03-26').text).toBe(
-    '{"n":1.0,"content":[{"type":"image","n":1.0},{"type":"text","text":"A\\nfile:///a\\nthe a","annotations":{"priority":1}}]}',
+    '{"content":[{"type":"image","n":1.0},{"type":"text","text":"A\\nfile:///a\\nthe a","annotations":{"priority":1}}],"n":1.0}',
   )
 })
 
