@@ -41,14 +41,15 @@ const alone = process.argv.find((flag) => flag.startsWith('--take='))
 if (alone) {
   await take(Number(alone.slice('--take='.length)))
   setTimeout(() => {}, 30_000)
-} else
-  createInterface({ input: process.stdin }).on('line', async (line) => {
-    const { id, method, params } = JSON.parse(line)
-    if (method === 'initialize') {
-      const { protocolVersion } = params
-      answer(id, { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'greedy', version: '1' } })
-    } else if (method === 'tools/list')
-      answer(id, { tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })) })
-    else if (method === 'tools/call') say(id, await tools[params.name](params.arguments))
-    else if (id !== undefined && method !== undefined) answer(id, {})
-  })
+} else createInterface({ input: process.stdin }).on('line', (line) => void hear(line))
+
+async function hear(line) {
+  const { id, method, params } = JSON.parse(line)
+  if (method === 'initialize') {
+    const { protocolVersion } = params
+    answer(id, { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'greedy', version: '1' } })
+  } else if (method === 'tools/list')
+    answer(id, { tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })) })
+  else if (method === 'tools/call') say(id, await tools[params.name](params.arguments))
+  else if (id !== undefined && method !== undefined) answer(id, {})
+}

@@ -73,7 +73,7 @@ test('a session with a hundred times the calls of another one delays it by a tur
   const beside = await usual()
   isOver = true
   await Promise.all(load)
-  // Without turns it waits for the calls ahead of it, two seconds. bench/ judges the fifth that is promised.
+  // Without turns it waits for the calls ahead of it, two seconds.
   expect(beside).toBeLessThan(alone + 1000)
 })
 

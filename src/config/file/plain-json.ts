@@ -24,7 +24,7 @@ function withoutComments(text: string): string {
   const scanner = createScanner(text)
   let kept = ''
   let at = 0
-  for (let kind = scanner.scan(); kind !== endOfFile; kind = scanner.scan()) {
+  for (let kind: number = scanner.scan(); kind !== endOfFile; kind = scanner.scan()) {
     if (kind !== lineComment && kind !== blockComment) continue
     const start = scanner.getTokenOffset()
     const end = start + scanner.getTokenLength()
