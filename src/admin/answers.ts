@@ -23,6 +23,7 @@ export interface ApiUpstream {
   readonly resumesInMs?: number | undefined
   /** Why calls wait although nothing is paused. */
   readonly restarting?: string | undefined
+  readonly breaker: ApiBreaker
   readonly tools: number
   readonly workers: Readonly<Record<string, number>>
   /** Calls that run, and calls that wait. */
@@ -41,6 +42,21 @@ export interface ApiUpstream {
 }
 
 export type UpstreamStateName = 'starting' | 'ready' | 'failed' | 'unhealthy' | 'paused' | 'disabled'
+
+/** The circuit breaker of an upstream. */
+export interface ApiBreaker {
+  readonly state: 'closed' | 'open' | 'half_open'
+  /** Whether an operator holds it there. */
+  readonly forced: boolean
+  /** When the next call is let through, in milliseconds from now, if it is open by itself. */
+  readonly retryInMs?: number | undefined
+}
+
+export interface ApiBreakerChange {
+  readonly upstream: string
+  readonly changed: boolean
+  readonly breaker: ApiBreaker
+}
 
 export interface ApiWorker {
   readonly upstream: string
@@ -143,6 +159,7 @@ export interface ApiAnswers {
   readonly resumeUpstream: ApiUpstreamChange
   readonly disableUpstream: ApiUpstreamChange
   readonly enableUpstream: ApiUpstreamChange
+  readonly setBreaker: ApiBreakerChange
   readonly recycleUpstream: { readonly upstream: string; readonly workers: readonly number[] }
   readonly sessions: { readonly total: number; readonly sessions: readonly ApiSession[] }
   readonly session: ApiSession & { readonly history: readonly ApiPastCall[] }

@@ -72,6 +72,13 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     about: 'Ends `disable`. A pause that has not ended is in force again.',
     errors: noUpstream,
   },
+  setBreaker: {
+    method: 'POST',
+    path: '/api/v1/upstreams/{upstream}/breaker',
+    about:
+      'Holds the circuit breaker `open` (calls are refused with `breaker_open`) or `close`d, as `state` of the body says, whatever calls come to; `auto` has it go by calls again, with nothing counted yet.',
+    errors: noUpstream,
+  },
   recycleUpstream: {
     method: 'POST',
     path: '/api/v1/upstreams/{upstream}/recycle',

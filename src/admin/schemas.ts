@@ -51,6 +51,12 @@ const heldDefinition = z.strictObject({
   differs: z.array(z.string()),
 })
 
+const breaker = z.strictObject({
+  state: z.enum(['closed', 'open', 'half_open']).describe('`half_open`: one call is let through, which decides.'),
+  forced: z.boolean().describe('Whether an operator holds it there.'),
+  retryInMs: ms.optional().describe('When the next call is let through, in milliseconds from now.'),
+})
+
 const upstreamChange = z.strictObject({
   upstream: z.string(),
   changed: z.boolean().describe('Whether anything has changed: a pause that is not in force cannot be ended.'),
@@ -83,6 +89,7 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
         since: time.describe('Since when it is in this state, as far as that was noticed.'),
         resumesInMs: ms.optional().describe('When a pause ends by itself, in milliseconds from now.'),
         restarting: z.string().optional().describe('Why calls wait although nothing is paused.'),
+        breaker,
         tools: count,
         workers: z.record(z.string(), count).describe('How many workers are in each state.'),
         calls: count.describe('Calls that workers run.'),
@@ -115,6 +122,11 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
   resumeUpstream: upstreamChange,
   disableUpstream: upstreamChange,
   enableUpstream: upstreamChange,
+  setBreaker: z.strictObject({
+    upstream: z.string(),
+    changed: z.boolean().describe('Whether it was in another state, or was not held there.'),
+    breaker,
+  }),
   recycleUpstream: z.strictObject({
     upstream: z.string(),
     workers: z.array(count).describe('The numbers of those that are replaced.'),

@@ -2,9 +2,9 @@
 import { sessionLabel } from '../base/ids.ts'
 import type { JsonObject } from '../base/json.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
-import type { Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
+import type { BreakerState, BreakerWord, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
 import { AdminError } from './admin-error.ts'
-import type { ApiUpstream, ApiUpstreamChange, ApiWorker, UpstreamStateName } from './answers.ts'
+import type { ApiBreaker, ApiUpstream, ApiUpstreamChange, ApiWorker, UpstreamStateName } from './answers.ts'
 import type { ApiRequest, Handlers } from './api-request.ts'
 
 export type OperatedUpstreams = Pick<Gateway, 'upstreamStates' | 'operations'>
@@ -22,6 +22,7 @@ type UpstreamHandlers = Pick<
   | 'resumeUpstream'
   | 'disableUpstream'
   | 'enableUpstream'
+  | 'setBreaker'
   | 'recycleUpstream'
 >
 
@@ -75,6 +76,14 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
       operations.enable()
       return changed(name, operations, wasDisabled)
     },
+    setBreaker(request) {
+      const [name, operations] = operated(request)
+      const word = breakerWordIn(request.body)
+      const before = operations.state().breaker
+      const { breaker } = operations.breaker(word)
+      const isChanged = before.isForced !== breaker.isForced || before.state !== breaker.state
+      return { upstream: name, changed: isChanged, breaker: breakerOf(breaker) }
+    },
     recycleUpstream(request) {
       const [name, operations] = operated(request)
       const workers = operations.workers().flatMap(({ worker, state }) => (state === 'ended' ? [] : (worker ?? [])))
@@ -91,6 +100,18 @@ function pauseIn({ forMs = pauseMs.standard }: JsonObject): number {
   throw new AdminError(400, 'bad_request', `forMs is a whole number from 1 to ${pauseMs.longest}.`)
 }
 
+/** @throws AdminError 400 */
+function breakerWordIn({ state }: JsonObject): BreakerWord {
+  if (state === 'open' || state === 'close' || state === 'auto') return state
+  throw new AdminError(400, 'bad_request', 'state is open, close or auto.')
+}
+
+function breakerOf({ state, isForced, retryInMs }: BreakerState): ApiBreaker {
+  return { state, forced: isForced, retryInMs: retryInMs === undefined ? undefined : Math.ceil(retryInMs) }
+}
+
+const closedBreaker: ApiBreaker = { state: 'closed', forced: false }
+
 function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undefined): ApiUpstream {
   const { name, kind, reason, sinceMs, tools, counts, held } = state
   const control = operations?.state()
@@ -104,6 +125,7 @@ function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undef
     since: new Date(sinceMs).toISOString(),
     resumesInMs: control?.resumesInMs,
     restarting: control?.restarting,
+    breaker: control ? breakerOf(control.breaker) : closedBreaker,
     tools,
     workers,
     calls: counts['workerCalls'] ?? 0,

@@ -100,6 +100,10 @@ async function act(request: Request): Promise<number> {
       const { errors } = await import('./commands/errors/errors.ts')
       return errors(request, thisMachine(), outputs)
     }
+    case 'breaker': {
+      const { breaker } = await import('./commands/breaker/breaker.ts')
+      return breaker(request, thisMachine(), outputs)
+    }
     case 'drain': {
       const { drain } = await import('./commands/drain/drain.ts')
       return drain(request, thisMachine(), outputs)

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { type CheckRequest, checkVerb } from './commands/check/command.ts'
 import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
+import { type BreakerRequest, breakerVerb } from './commands/breaker/command.ts'
 import { type DrainRequest, drainVerb } from './commands/drain/command.ts'
 import { type ErrorsRequest, errorsVerb } from './commands/errors/command.ts'
 import { type InitRequest, initVerb } from './commands/init/command.ts'
@@ -31,6 +32,7 @@ export type Request =
   | PsRequest
   | SessionsRequest
   | ErrorsRequest
+  | BreakerRequest
   | DrainRequest
 
 export interface ProgramNeeds {
@@ -77,6 +79,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(sessionsVerb)
   add(upstreamsVerb)
   add(errorsVerb)
+  add(breakerVerb)
   add(drainVerb)
   try {
     // `-v` alone means the version, and not --verbose, for which there is no verb.

@@ -18,7 +18,7 @@ import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
 import { createToolStates } from '../sessions/tool-states.ts'
-import type { UpstreamOperations } from '../upstreams/control/operations.ts'
+import type { BreakerState, BreakerWord, UpstreamOperations } from '../upstreams/control/operations.ts'
 import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
@@ -45,7 +45,17 @@ import { ServedUpstreams } from './served-upstreams.ts'
 import type { TransportServices } from './transport-services.ts'
 import { isUnnamed, type UpstreamState, upstreamStates } from './upstream-states.ts'
 
-export type { Gateway, GatewayFacts, Overview, ReloadReport, TransportServices, UpstreamOperations, UpstreamState }
+export type {
+  BreakerState,
+  BreakerWord,
+  Gateway,
+  GatewayFacts,
+  Overview,
+  ReloadReport,
+  TransportServices,
+  UpstreamOperations,
+  UpstreamState,
+}
 export { ReloadError } from './reload-error.ts'
 export { UpstreamsStartError } from './start-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'

@@ -94,6 +94,37 @@ test('disable refuses calls until enable, and a pause holds on beneath it', asyn
   expect(await session.text('echo', { text: 'again' })).toBe('again')
 })
 
+test('breaker holds the circuit breaker of a server open or closed until auto', async () => {
+  const session = await openSession(`${mcplex.origin}/mcp/files`)
+  expect((await place.run('breaker', 'open', 'files')).stderr).toBe(
+    'files: the circuit breaker is open, held by an operator until `mcplex breaker auto`: calls are refused\n',
+  )
+  const refused = await session.response('echo', { text: 'refused' })
+  expect(refused.error?.data).toMatchObject({ reason: 'breaker_open' })
+  expect((await place.run('upstreams')).stdout).toMatch(/^files: the circuit breaker is open/m)
+  expect(await look()).toMatchObject({ breaker: { state: 'open', forced: true } })
+  expect((await post('files/breaker', { state: 'open' })).body).toMatchObject({ changed: false })
+  const { text } = await askAt(socket, '/metrics')
+  expect(text).toContain('mcplex_breaker_state{upstream="files"} 2')
+  expect((await post('files/breaker', { state: 'close' })).body).toMatchObject({
+    changed: true,
+    breaker: { state: 'closed', forced: true },
+  })
+  expect(await session.text('echo', { text: 'runs' })).toBe('runs')
+  expect(await place.json('breaker', 'auto', 'files')).toMatchObject({
+    event: 'breaker',
+    upstream: 'files',
+    changed: true,
+    breaker: { state: 'closed', forced: false },
+  })
+  expect((await place.run('breaker', 'auto', 'files')).stderr).toBe(
+    'files: the circuit breaker is closed: calls run (as before)\n',
+  )
+  for (const state of ['half_open', 1, null])
+    expect(await post('files/breaker', { state })).toMatchObject({ status: 400, body: { reason: 'bad_request' } })
+  expect(await post('nope/breaker', { state: 'open' })).toMatchObject({ status: 404 })
+})
+
 test('recycle replaces workers: the one with a call ends when that is over, and no call fails', async () => {
   const session = await openSession(`${mcplex.origin}/mcp/files`)
   await session.text('echo', { text: 'a worker of its own' })

@@ -26,6 +26,8 @@ const sums = {
   mcplex_pool_size: { help: 'Workers that take a slot, of those that the pool may have.', figures: ['workers'] },
 } as const
 
+const breakerValues = { closed: 0, half_open: 1, open: 2 } as const
+
 const oldest = ['oldestWaitMs', 'oldestQueueWaitMs']
 
 export function* readState({ operations, overview }: ReadGateway): Generator<Metric> {
@@ -74,15 +76,18 @@ function* ofUpstreams(operations: ReadGateway['operations'], overview: Overview)
   )
   const workers: Sample[] = []
   const access: Sample[] = []
+  const breakers: Sample[] = []
   for (const [upstream] of shown) {
     const states = new Map<string, number>()
     const operated = operations(upstream)
     for (const { state } of operated?.workers() ?? []) states.set(state, (states.get(state) ?? 0) + 1)
     for (const [state, value] of states) workers.push({ labels: { upstream, state }, value })
-    const { access: now = 'open' } = operated?.state() ?? {}
-    access.push({ labels: { upstream, access: now }, value: 1 })
+    const control = operated?.state()
+    access.push({ labels: { upstream, access: control?.access ?? 'open' }, value: 1 })
+    breakers.push({ labels: { upstream }, value: breakerValues[control?.breaker.state ?? 'closed'] })
   }
   yield gauge('mcplex_pool_workers', 'Workers by state.', workers)
+  yield gauge('mcplex_breaker_state', 'The circuit breaker: 0 closed, 1 half-open, 2 open.', breakers)
   yield gauge('mcplex_upstream_access', 'Whether an upstream takes calls: open, paused or disabled.', access)
 }
 

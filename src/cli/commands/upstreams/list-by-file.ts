@@ -23,6 +23,7 @@ function upstreamIn(one: JsonObject): ApiUpstream {
     state: standing === 'starting' || standing === 'failed' ? standing : started,
     why: typeof reason === 'string' ? reason : undefined,
     since: new Date(count(sinceMs)).toISOString(),
+    breaker: { state: 'closed', forced: false },
     tools: count(tools),
     workers: {},
     calls: 0,

@@ -3,6 +3,7 @@ import type { ApiUpstream, ApiWorker } from '../../../admin/answers.ts'
 import { terminalSafe } from '../../../base/terminal-safe.ts'
 import { askDoor, type Door } from '../../door.ts'
 import type { Outputs } from '../../outputs.ts'
+import { breakerLine } from '../breaker/breaker-line.ts'
 import { shortAge, table } from '../../table.ts'
 
 const columns = ['NAME', 'KIND', 'STATE', 'TOOLS', 'WORKERS', 'CALLS', 'WAITING', 'OLDEST', 'SINCE']
@@ -40,7 +41,7 @@ function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, 
 }
 
 /** What else there is to say of a server: why it does not serve, and what is held back. */
-function detailsOf({ name, why, resumesInMs, restarting, held, more }: ApiUpstream): string[] {
+function detailsOf({ name, why, resumesInMs, restarting, breaker, held, more }: ApiUpstream): string[] {
   const definitions = held.flatMap(({ tool, hash, change, differs }) => [
     `${name} holds back: ${tool} is ${change}, ${hash}`,
     ...differs.map((line) => `    ${line}`),
@@ -49,6 +50,7 @@ function detailsOf({ name, why, resumesInMs, restarting, held, more }: ApiUpstre
     ...(why === undefined ? [] : [`${name}: ${why}`]),
     ...(resumesInMs === undefined ? [] : [`${name} resumes by itself in ${shortAge(resumesInMs)}`]),
     ...(restarting === undefined ? [] : [`${name}: calls wait, ${restarting}`]),
+    ...(breaker.state === 'closed' && !breaker.forced ? [] : [breakerLine(name, breaker)]),
     ...definitions,
     ...(more > 0 ? [`${name} holds back ${more} more`] : []),
     ...(definitions.length > 0 ? [`to accept: mcplex upstreams accept ${name} [hash]`] : []),
