@@ -44,7 +44,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     method: 'GET',
     path: '/api/v1/workers',
     about: 'The workers of all upstreams, or of one.',
-    query: { limit, upstream: { about: 'Only those of this upstream.', kind: 'text' } },
+    query: { limit, offset, upstream: { about: 'Only those of this upstream.', kind: 'text' } },
     errors: noUpstream,
   },
   pauseUpstream: {

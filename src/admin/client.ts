@@ -1,5 +1,6 @@
 /** Asks a running mcplex at its door for operators. */
-import { request } from 'node:http'
+import { type ClientRequest, request, type RequestOptions } from 'node:http'
+import { request as requestSecurely } from 'node:https'
 import { type Clock, stayAwake } from '../base/clock.ts'
 import { isObject } from '../base/json.ts'
 import { AdminError } from './admin-error.ts'
@@ -68,6 +69,11 @@ function parsed(text: string): unknown {
   }
 }
 
+/** A proxy in front of the address may speak TLS. */
+function requestTo(url: URL, options: RequestOptions): ClientRequest {
+  return url.protocol === 'https:' ? requestSecurely(url, options) : request(url, options)
+}
+
 interface Sent {
   readonly method: string
   readonly target: string
@@ -88,7 +94,7 @@ function exchange(
     const sent =
       'socket' in place
         ? request({ ...options, socketPath: place.socket, path: target, host: 'localhost' })
-        : request(new URL(target, place.url), options)
+        : requestTo(new URL(target, place.url), options)
     const late = clock.after(answerMs, () => sent.destroy(new Unanswered(`no answer within ${answerMs / 1000} s`)))
     sent.once('error', (error: NodeJS.ErrnoException) => {
       late.stop()

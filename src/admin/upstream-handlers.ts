@@ -44,14 +44,17 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
       const states = await gateway.upstreamStates()
       return { upstreams: states.map((state) => upstreamOf(state, gateway.operations(state.name))) }
     },
-    async workers({ counts: { limit = 0 }, texts: { upstream } }) {
+    async workers({ counts: { limit = 0, offset = 0 }, texts: { upstream } }) {
       const names = (await gateway.upstreamStates()).map(({ name }) => name)
       if (upstream !== undefined && !names.includes(upstream))
         throw new AdminError(404, 'upstream_unknown', `There is no upstream ${upstream}.`)
       const all = names
         .filter((name) => upstream === undefined || name === upstream)
         .flatMap((name) => (gateway.operations(name)?.workers() ?? []).map((facts) => ({ name, facts })))
-      return { total: all.length, workers: all.slice(0, limit).map(({ name, facts }) => workerOf(name, facts)) }
+      return {
+        total: all.length,
+        workers: all.slice(offset, offset + limit).map(({ name, facts }) => workerOf(name, facts)),
+      }
     },
     pauseUpstream(request) {
       const [name, operations] = operated(request)

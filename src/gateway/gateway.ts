@@ -148,7 +148,8 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     const { queue: bound } = settings.limits
     const forWorkers = upstreams.all.map((served) => {
       const { waitingCalls = 0, queuedCalls = 0 } = served.counts()
-      return Math.max(waitingCalls, queuedCalls)
+      // Calls that wait because an operator wants it so are no sign of load.
+      return served.control.isHeld ? waitingCalls : Math.max(waitingCalls, queuedCalls)
     })
     return [admission.waiting, Math.max(0, ...forWorkers)].map((waiting) => ({ waiting, bound }))
   }

@@ -1,10 +1,13 @@
 /** The door for operators: where it is, whom it lets in, and that it tells no more than its document says. */
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { request } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { api, type OperationId } from '../../src/admin/api.ts'
 import { answers } from '../../src/admin/schemas.ts'
+import { selfSigned } from '../fixtures/tls/self-signed.mjs'
 import { eventually } from '../support/eventually.ts'
 import { askAt, type RuntimeFolder, runtimeFolder } from '../support/door.ts'
 import { echoLegacy, type Mcplex, mcplexForTest, startMcplex } from '../support/mcplex.ts'
@@ -151,6 +154,32 @@ describe('the address', () => {
     writeFileSync(file, `${token}\n`)
     expect(await place.json('sessions', '--admin', url)).toMatchObject({ total: 1 })
   })
+})
+
+test('an address behind a proxy with TLS is asked by verbs', async () => {
+  const { cert, key } = selfSigned()
+  const ca = join(place.folder, '..', 'ca.pem')
+  writeFileSync(ca, cert)
+  const proxy = createSecureServer({ cert, key }, (asked, answered) => {
+    const { authorization } = asked.headers
+    const passed = request(new URL(asked.url ?? '/', url), { headers: { authorization } }, (response) => {
+      answered.writeHead(response.statusCode ?? 500)
+      response.pipe(answered)
+    })
+    asked.pipe(passed)
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void proxy.close())
+  const file = join(place.folder, '..', 'token-of-proxy')
+  writeFileSync(file, token, { mode: 0o600 })
+  const env = place.env as Record<string, string>
+  Object.assign(env, { NODE_EXTRA_CA_CERTS: ca, MCPLEX_ADMIN__TOKEN_FILE: file })
+  onTestFinished(() => {
+    delete env['NODE_EXTRA_CA_CERTS']
+    delete env['MCPLEX_ADMIN__TOKEN_FILE']
+  })
+  const { port } = proxy.address() as AddressInfo
+  expect(await place.json('upstreams', '--admin', `https://localhost:${port}`)).toMatchObject({ event: 'upstreams' })
 })
 
 describe('how it is opened', () => {

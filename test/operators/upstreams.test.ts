@@ -94,6 +94,17 @@ test('disable refuses calls until enable, and a pause holds on beneath it', asyn
   expect(await session.text('echo', { text: 'again' })).toBe('again')
 })
 
+test('a pause that ends before the calls do is no success of --wait', async () => {
+  const session = await openSession(`${mcplex.origin}/mcp/files`)
+  await session.text('echo', { text: 'a worker of its own' })
+  await session.call('hang', {}, { id: 'hangs' })
+  await eventually('the call to run', async () => (await look()).calls > 0)
+  const { code, stderr } = await place.run('upstreams', 'pause', 'files', '--for', '1ms', '--wait')
+  expect([code, stderr]).toEqual([1, expect.stringContaining('has ended while calls were still running') as string])
+  await session.notify('notifications/cancelled', { requestId: 'hangs' })
+  await eventually('no call to run', async () => (await look()).calls === 0)
+})
+
 test('breaker holds the circuit breaker of a server open or closed until auto', async () => {
   const session = await openSession(`${mcplex.origin}/mcp/files`)
   expect((await place.run('breaker', 'open', 'files')).stderr).toBe(

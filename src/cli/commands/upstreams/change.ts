@@ -34,8 +34,15 @@ export async function changeUpstream(
     return 0
   }
   const asked = { segments, ...(kind === 'pause' && { body: forMs === undefined ? {} : { forMs } }) }
-  const answer = await askDoor(door, operations[kind], asked)
-  if (waits) await until(door, upstream, 'calls', () => isIdle(door, upstream))
+  let answer = await askDoor(door, operations[kind], asked)
+  if (waits) {
+    await until(door, upstream, 'calls', async () => {
+      const { isIdle, resumesInMs } = await look(door, upstream)
+      if (kind === 'pause' && resumesInMs === undefined) throw over(door, upstream)
+      answer = { ...answer, resumesInMs }
+      return isIdle
+    })
+  }
   tell({ ...answer, waited: waits }, inWords(kind, answer, waits))
   return 0
 }
@@ -79,15 +86,26 @@ function inWords(
   }
 }
 
-/** Whether no call runs. */
-async function isIdle(door: Door, name: string): Promise<boolean> {
+/** Whether no call runs, or is in line for a worker because it had come before, and when a pause ends. */
+async function look(
+  door: Door,
+  name: string,
+): Promise<{ readonly isIdle: boolean; readonly resumesInMs: number | undefined }> {
   const { upstreams } = await askDoor(door, 'upstreams')
-  return upstreams.find((one) => one.name === name)?.calls === 0
+  const found = upstreams.find((one) => one.name === name)
+  const isIdle = found?.calls === 0 && (found.counts['waitingCalls'] ?? 0) === 0
+  return { isIdle, resumesInMs: found?.resumesInMs }
 }
 
+const pageSize = 1000
+
 async function areGone(door: Door, upstream: string, replaced: ReadonlySet<number>): Promise<boolean> {
-  const { workers } = await askDoor(door, 'workers', { query: { upstream, limit: 1000 } })
-  return !workers.some(({ worker, state }) => worker !== undefined && replaced.has(worker) && state !== 'ended')
+  for (let offset = 0; ; offset += pageSize) {
+    const { total, workers } = await askDoor(door, 'workers', { query: { upstream, limit: pageSize, offset } })
+    if (workers.some(({ worker, state }) => worker !== undefined && replaced.has(worker) && state !== 'ended'))
+      return false
+    if (offset + workers.length >= total || workers.length === 0) return true
+  }
 }
 
 async function until(door: Door, upstream: string, what: string, isOver: () => Promise<boolean>): Promise<void> {
@@ -101,6 +119,13 @@ async function until(door: Door, upstream: string, what: string, isOver: () => P
   } finally {
     awake.stop()
   }
+}
+
+function over({ name }: Door, upstream: string): CommandFailed {
+  const message = `the pause of ${upstream} of ${name} has ended while calls were still running: new calls run again`
+  return new CommandFailed([
+    { code: 'upstream_busy', message, notes: [['try', `mcplex upstreams pause ${upstream} --wait --for 30m`]] },
+  ])
 }
 
 function busy({ name }: Door, upstream: string, what: string): CommandFailed {
