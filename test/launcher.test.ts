@@ -221,6 +221,8 @@ test('a program that stays silent until the start time-out is started through np
   spoil(inner, 'process.stdin.resume()')
   const session = await openSession(url)
   expect(reasonOf(await session.response('whoami'))).toBe('upstream_unavailable')
+  // After a start that has failed, calls are refused for a moment.
+  await eventually('the next start', async () => (await session.response('whoami')).result !== undefined)
   const { pid } = await session.whoami()
   expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain(outer)
   expect(lines.map(({ msg }) => msg)).not.toContain(isLaunched)

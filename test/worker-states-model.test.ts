@@ -176,7 +176,6 @@ test('no worker moves as the table does not say, the figures are the truth, and 
             log: silentLog,
             events: createEvents(),
             memory,
-            hold: () => ({ release: () => undefined }),
             endSuspendedCalls: () => undefined,
           },
           program,

@@ -21,8 +21,6 @@ export interface ApiUpstream {
   readonly since: string
   /** When a pause ends by itself; also while it is disabled. */
   readonly resumesInMs?: number | undefined
-  /** Why calls wait although nothing is paused. */
-  readonly restarting?: string | undefined
   readonly breaker: ApiBreaker
   readonly tools: number
   readonly workers: Readonly<Record<string, number>>

@@ -88,7 +88,6 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
         why: z.string().optional().describe('Why calls are not served.'),
         since: time.describe('Since when it is in this state, as far as that was noticed.'),
         resumesInMs: ms.optional().describe('When a pause ends by itself, in milliseconds from now.'),
-        restarting: z.string().optional().describe('Why calls wait although nothing is paused.'),
         breaker,
         tools: count,
         workers: z.record(z.string(), count).describe('How many workers are in each state.'),

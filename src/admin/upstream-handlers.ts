@@ -127,7 +127,6 @@ function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undef
     why: reason === undefined ? undefined : terminalSafeLine(reason, most.reasonChars),
     since: new Date(sinceMs).toISOString(),
     resumesInMs: control?.resumesInMs,
-    restarting: control?.restarting,
     breaker: control ? breakerOf(control.breaker) : closedBreaker,
     tools,
     workers,

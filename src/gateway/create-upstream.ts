@@ -1,7 +1,6 @@
 /** Makes an upstream of the kind that its settings say, with its catalogue. */
 import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
-import type { Lease } from '../base/lease.ts'
 import { type Log, logWith } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { createMemorySection } from '../base/memory-section.ts'
@@ -36,14 +35,13 @@ export interface CreateUpstreamNeeds {
 
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
   const { limits, hasOneClient, isNamed, isUnderLoad, memory, clock } = needs
-  return (name, settings, control) => {
+  return (name, settings) => {
     const log = isNamed() ? logWith(needs.log, { upstream: name }) : needs.log
     const events = isNamed() ? eventsOf(name, needs.events) : needs.events
     const { queue, queueWaitMs } = limits
     const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, name)
-    const hold = (reason: string, untilMs: number): Lease => control.hold(reason, untilMs)
     const surroundings = { isUnderLoad, clock, log, events }
-    const common = { ...surroundings, hasOneClient, queue, queueWaitMs, memory, endSuspendedCalls, hold }
+    const common = { ...surroundings, hasOneClient, queue, queueWaitMs, memory, endSuspendedCalls }
     const upstream =
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings })

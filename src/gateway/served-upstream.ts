@@ -15,7 +15,6 @@ import type { RawObject } from '../protocol/json-text.ts'
 export type CreateUpstream = (
   name: string,
   setup: UpstreamSetup,
-  control: Pick<UpstreamControl, 'hold'>,
 ) => {
   readonly upstream: Upstream
   readonly catalog: LearntCatalog
@@ -57,7 +56,7 @@ export class ServedUpstream {
   ) {
     // A copy that can be changed: the upstream reads its size there.
     this.#setup = { ...setup }
-    const { upstream, catalog, release } = create(name, this.#setup, control)
+    const { upstream, catalog, release } = create(name, this.#setup)
     this.name = name
     this.control = control
     this.behind = upstream

@@ -22,8 +22,6 @@ export interface ControlState {
   readonly access: UpstreamAccess
   /** When the pause ends by itself, in milliseconds from now; undefined if it is not paused. */
   readonly resumesInMs: number | undefined
-  /** Why calls wait although nothing is paused: the server is known to be restarting. */
-  readonly restarting: string | undefined
   readonly breaker: BreakerState
   /** Calls that wait in front of the upstream. */
   readonly waiting: number

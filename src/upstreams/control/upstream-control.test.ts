@@ -122,7 +122,6 @@ describe('a pause', () => {
     expect(control.state()).toMatchObject({
       access: 'paused',
       resumesInMs: 3000,
-      restarting: undefined,
       waiting: 1,
       oldestWaitMs: 2000,
     })
@@ -240,28 +239,6 @@ test('a disabled upstream refuses calls at once, those that wait as well, until 
   control.resume()
   expect(await make('a').end).toMatchObject({ answer: { kind: 'result' } })
   expect(seen).toEqual(['paused', 'disabled', 'paused', 'open'])
-})
-
-test('while the server restarts, calls wait until it is there again, or for as long as was said', async () => {
-  const restart = control.hold('its process is replaced', clock.now() + 2000)
-  const call = make('a')
-  await settled()
-  expect(control.state()).toMatchObject({ access: 'open', restarting: 'its process is replaced', waiting: 1 })
-  restart.release()
-  expect(await call.end).toMatchObject({ answer: { kind: 'result' } })
-  control.hold('its process is replaced', clock.now() + 2000)
-  const next = make('a')
-  clock.advance(2000)
-  expect(await next.end).toMatchObject({ queueMs: 2000 })
-  // A pause meanwhile holds on.
-  const again = control.hold('its process is replaced', clock.now() + 2000)
-  control.pause(5000)
-  again.release()
-  const paused = make('a')
-  await settled()
-  expect(control.state()).toMatchObject({ restarting: undefined, waiting: 1 })
-  control.resume()
-  await paused.end
 })
 
 test('a close refuses calls that wait', async () => {

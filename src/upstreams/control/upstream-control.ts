@@ -1,14 +1,13 @@
 /**
- * What stands in front of the calls of one upstream, of whatever kind: its operator pauses and disables it here, calls wait
- * here while its server is known to be restarting, and for their turn if only so many may run at once. While nothing is
- * held and nothing is limited, a call passes at once and costs a comparison.
+ * What stands in front of the calls of one upstream, of whatever kind: its operator pauses and disables it here, its circuit
+ * breaker refuses calls, and calls wait for their turn if a limited number runs at once. While nothing is held and nothing is
+ * limited, a call passes at once and costs a comparison.
  *
  * It belongs to the name: when another upstream takes the place of one, what was done goes on, and the calls that wait run
  * on the new one (docs/decisions/0047).
  */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
-import type { Lease } from '../../base/lease.ts'
 import type { Log } from '../../base/log.ts'
 import { Refusal, type RefusalCode } from '../../base/refusal.ts'
 import type { Call, Reply } from '../../protocol/call.ts'
@@ -17,7 +16,6 @@ import type { CallLine, CallTurn, LineMember } from './call-line.ts'
 import { type BreakerResult, type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts'
 import { breakerResultOf, isMeasured } from './call-end.ts'
 import { type BegunCall, type CallEnd, ControlledReply } from './controlled-reply.ts'
-import { Holds } from './holds.ts'
 import {
   type BreakerState,
   type BreakerWord,
@@ -26,6 +24,7 @@ import {
   type UpstreamAccess,
   type UpstreamOperations,
 } from './operations.ts'
+import { Pause } from './pause.ts'
 import { waitForTurn } from './wait-notices.ts'
 
 export interface UpstreamControlNeeds {
@@ -49,7 +48,7 @@ export type ControlledUpstream = Pick<Upstream, 'call' | 'counts' | 'recycle' | 
 export class UpstreamControl implements UpstreamOperations, LineMember {
   readonly name: string
   readonly #needs: UpstreamControlNeeds
-  readonly #holds: Holds
+  readonly #pause: Pause
   readonly #breaker: CircuitBreaker
   #line: CallLine
   /** Lines that it has left, in which calls of it may still wait. */
@@ -69,7 +68,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
       clock: needs.clock,
       changed: (state) => this.#breakerChanged(state),
     })
-    this.#holds = new Holds(needs.clock, () => this.#changed())
+    this.#pause = new Pause(needs.clock, () => this.#changed())
   }
 
   /** Runs a call on an upstream of this name, as soon as it may. */
@@ -96,12 +95,12 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   }
 
   get isHeld(): boolean {
-    return this.#isDisabled || this.#holds.isHeld
+    return this.#isDisabled || this.#pause.untilMs !== undefined
   }
 
   get heldForMs(): number {
     const nowMs = this.#needs.clock.now()
-    return Math.max(0, (this.#holds.untilMs ?? nowMs) - nowMs)
+    return Math.max(0, (this.#pause.untilMs ?? nowMs) - nowMs)
   }
 
   get heldUntilMs(): number {
@@ -116,11 +115,10 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
 
   state(): ControlState {
     const nowMs = this.#needs.clock.now()
-    const { pausedUntilMs, restarting } = this.#holds
+    const { untilMs } = this.#pause
     return {
       access: this.#access,
-      resumesInMs: pausedUntilMs === undefined ? undefined : Math.max(0, pausedUntilMs - nowMs),
-      restarting,
+      resumesInMs: untilMs === undefined ? undefined : Math.max(0, untilMs - nowMs),
       breaker: this.#breaker.state,
       waiting: this.#sum((line) => line.waiting(this)),
       oldestWaitMs: Math.max(0, ...this.#lines.map((line) => nowMs - (line.oldestSinceMs(this) ?? nowMs))),
@@ -143,12 +141,12 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     if (!Number.isInteger(forMs) || forMs < 1 || forMs > longestPauseMs)
       throw new RangeError(`a pause is a whole number of milliseconds from 1 to ${longestPauseMs}`)
     this.#needs.log.info({ for_ms: forMs }, 'the upstream is paused: new calls wait')
-    this.#holds.pause(this.#needs.clock.now() + forMs)
+    this.#pause.begin(this.#needs.clock.now() + forMs)
     return this.state()
   }
 
   resume(): ControlState {
-    this.#holds.resume()
+    this.#pause.end()
     return this.state()
   }
 
@@ -179,23 +177,10 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     return this.#needs.current()?.workers() ?? []
   }
 
-  /**
-   * The server is known to be restarting: new calls wait until the lease is released or `untilMs` has passed, at most for an
-   * hour, instead of failing one after the other.
-   * @param reason for the operator, such as `its process is replaced`
-   * @param untilMs milliseconds of the clock
-   */
-  hold(reason: string, untilMs: number): Lease {
-    const { clock, log } = this.#needs
-    const forMs = Math.min(longestPauseMs, untilMs - clock.now())
-    log.info({ reason, for_ms: forMs }, 'calls wait while the server restarts')
-    return this.#holds.restart(reason, clock.now() + forMs)
-  }
-
   /** The name is gone: calls that wait run on the upstream that they were for. */
   release(): void {
     this.#isDisabled = false
-    this.#holds.clear()
+    this.#pause.end()
   }
 
   /** Refuses calls that wait, and later ones, with `draining`. */
@@ -203,7 +188,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     this.#isClosed = true
     this.#isObserved = true
     this.#refuseWaiting('draining')
-    this.#holds.clear()
+    this.#pause.end()
   }
 
   get #lines(): readonly CallLine[] {
@@ -261,11 +246,11 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     for (const line of this.#lines) line.refuse(this, () => this.#breaker.refusal ?? new Refusal('breaker_open'))
   }
 
-  /** A hold has begun or ended, the upstream was disabled or enabled, or the limit is another one. */
+  /** A pause has begun or ended, the upstream was disabled or enabled, or the limit is another one. */
   #changed(): void {
     const { log, events, clock } = this.#needs
     const before = this.#access
-    const isPaused = this.#holds.pausedUntilMs !== undefined
+    const isPaused = this.#pause.untilMs !== undefined
     this.#access = this.#isDisabled ? 'disabled' : isPaused ? 'paused' : 'open'
     if (this.isHeld) this.#heldUntilMs = clock.now() + this.heldForMs
     else this.#heldUntilMs = Math.min(this.#heldUntilMs, clock.now())

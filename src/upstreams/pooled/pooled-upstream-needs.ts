@@ -1,7 +1,6 @@
 /** What a pooled upstream needs, whatever kind of server it pools. */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
-import type { Lease } from '../../base/lease.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
 import type { UpstreamSettings } from '../options.ts'
@@ -21,9 +20,4 @@ export interface PooledUpstreamNeeds {
   readonly isUnderLoad?: () => boolean
   /** Ends up to `wanted` calls that hold a worker and only wait for their clients, if they may be ended. */
   readonly endSuspendedCalls: (wanted: number) => void
-  /**
-   * Has new calls of the upstream wait while its server is known to be restarting, until the lease is released or `untilMs`
-   * of the clock has passed. See `UpstreamControl.hold`.
-   */
-  readonly hold?: (reason: string, untilMs: number) => Lease
 }

@@ -41,7 +41,7 @@ function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, 
 }
 
 /** What else there is to say of a server: why it does not serve, and what is held back. */
-function detailsOf({ name, why, resumesInMs, restarting, breaker, held, more }: ApiUpstream): string[] {
+function detailsOf({ name, why, resumesInMs, breaker, held, more }: ApiUpstream): string[] {
   const definitions = held.flatMap(({ tool, hash, change, differs }) => [
     `${name} holds back: ${tool} is ${change}, ${hash}`,
     ...differs.map((line) => `    ${line}`),
@@ -49,7 +49,6 @@ function detailsOf({ name, why, resumesInMs, restarting, breaker, held, more }: 
   const lines = [
     ...(why === undefined ? [] : [`${name}: ${why}`]),
     ...(resumesInMs === undefined ? [] : [`${name} resumes by itself in ${shortAge(resumesInMs)}`]),
-    ...(restarting === undefined ? [] : [`${name}: calls wait, ${restarting}`]),
     ...(breaker.state === 'closed' && !breaker.forced ? [] : [breakerLine(name, breaker)]),
     ...definitions,
     ...(more > 0 ? [`${name} holds back ${more} more`] : []),
