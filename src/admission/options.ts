@@ -56,7 +56,8 @@ export const limitOptions: OptionTable<LimitSettings> = {
     path: 'limits.queue.max',
     kind: 'count',
     flag: 'queue',
-    about: 'How many may wait in one queue, for admission or for a process. The next one is refused at once.',
+    about:
+      'How many may wait in one queue: for admission, for a process, or for a turn at a server. Further ones are refused at once, or take the place of the last one of a session with more.',
     default: 500,
     min: 0,
     max: 1_000_000,
@@ -66,7 +67,8 @@ export const limitOptions: OptionTable<LimitSettings> = {
     path: 'limits.queue.maxWait',
     kind: 'duration',
     flag: 'queue-wait',
-    about: 'Longest wait in a queue; after it comes the refusal `overloaded` with Retry-After.',
+    about:
+      'Longest wait in one queue; after it comes the refusal `overloaded` with Retry-After. A call may wait in two, for its turn at a server with `concurrency` and then for a process; a pause of the server is not counted.',
     default: 10_000,
     min: 0,
     max: 600_000,
@@ -112,7 +114,7 @@ export const limitOptions: OptionTable<LimitSettings> = {
     path: 'limits.overload.memory',
     kind: 'count',
     about:
-      'New sessions are refused if more of the memory is in use than this, in percent: of the heap of Node, or of the memory of the machine or container.',
+      'New sessions are refused if more memory is in use than this, in percent: of the heap of Node, or the resident memory of mcplex itself as a part of the memory of the machine or container. Processes of servers do not count.',
     default: 85,
     min: 10,
     max: 100,
@@ -143,7 +145,7 @@ export const limitOptions: OptionTable<LimitSettings> = {
     flag: 'memory',
     word: 'auto',
     about:
-      'How much is kept in memory on behalf of all clients and servers together: events, bodies, waiting calls, subscriptions, lists. Beyond it, events kept for clients that resume are dropped, slow readers are cut, and new work is refused with `overloaded`.',
+      'How much mcplex itself keeps in memory on behalf of all clients and servers together (`limits.memory` below a server limits its processes): events, bodies, waiting calls, subscriptions, lists. Beyond it, events kept for clients that resume are dropped, slow readers are cut, and new work is refused with `overloaded`.',
     default: {
       derived: 'auto: a quarter of the memory of the machine, its container or the heap of Node, whichever is least',
     },

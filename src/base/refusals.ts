@@ -72,8 +72,8 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32603,
     503,
     'later',
-    'The server is at capacity, and the wait for admission was too long.',
-    'Try again after Retry-After seconds; the operator can raise --max-connections, --pool, --queue or --memory.',
+    'The server is at capacity: a waiting line is full, a wait was or would be too long, or memory is short.',
+    'Try again after Retry-After seconds. The operator finds the cause in /health: a paused server (resume it), the `concurrency` or `limit` of a server, an overload step, or too little of --max-connections, --pool, --queue or --memory.',
   ),
   draining: row(
     -32603,
@@ -115,7 +115,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     200,
     'later',
     'Calls of this MCP server have failed too often, so none is sent to it for a moment.',
-    'Try again after error.data.retryAfterMs, or use other tools meanwhile. The operator finds the reason in the log.',
+    'Try again after error.data.retryAfterMs, or use other tools meanwhile; an operator who holds the breaker open decides when that ends, and no time is given then. The operator finds the reason in the log and with `mcplex upstreams`.',
   ),
   upstream_closed: row(
     -32603,
@@ -129,7 +129,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     200,
     'changed',
     'The MCP server behind this gateway needed more memory than it may have, and was ended.',
-    'The call may have run in part. Ask for less at a time; the operator can raise limits.memory of the server.',
+    'The call may have run in part. Ask for less at a time; the operator can raise upstreams.NAME.limits.memory.',
   ),
   upstream_timeout: row(
     -32603,

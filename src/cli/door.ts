@@ -59,7 +59,7 @@ export function chooseDoor(wish: DoorWish, env: Env): Door {
   const { instance } = chooseInstance(wish, env, false)
   const place = doorOf(instance, env)
   if (place) return { place, name: nameOf(instance), pid: instance.pid }
-  throw failed('admin_closed', `${nameOf(instance)} has no door for operators`, [
+  throw failed('admin_closed', `${nameOf(instance)} has no socket or address for operators`, [
     ['try', 'mcplex reload and /health, which need none'],
     ['note', 'it is closed by --admin off, with --transport stdio, and by MCPLEX_ADMIN__RUNTIME_FILE=false'],
   ])

@@ -203,7 +203,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   admin_closed: row(
     1,
-    'The running mcplex has no door for operators.',
+    'The running mcplex has no socket or address for operators.',
     'Start it without `--admin off` and with its runtime file, or ask it by `--admin URL`.',
   ),
   admin_denied: row(
@@ -218,7 +218,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   upstream_busy: row(
     1,
-    'Calls or workers of an upstream were waited for in vain; what was asked for is in force.',
+    'Calls or workers of an upstream have not ended within the 10 minutes of --wait; what was asked for is in force.',
     'See with `mcplex upstreams --workers` what still runs.',
   ),
   upstream_unknown: row(

@@ -35,7 +35,8 @@ export const adminOptions: OptionTable<AdminSettings> = {
     path: 'admin.tokenFile',
     kind: 'text',
     isPath: true,
-    about: 'The file with the token that each request to the address of --admin must carry, of at least 16 characters.',
+    about:
+      'The file with the token that each request to the address of --admin must carry, of at least 16 characters. It is read once, at the start.',
     default: { derived: 'a token is made at each start, and stands in the runtime file' },
     shape: { accepted: 'the path of a file', test: (text) => text !== '' && !text.includes('\0') },
     why: 'A token is a secret: it is a file that only you may read, and never a flag or a variable.',

@@ -30,6 +30,9 @@ export function configurationDocument(): string {
     ...fileDocument(),
     '## All options',
     '',
+    'Of a limit, `0` (of a size `0b`, of a time `0ms`) means none or never where the text of the option says so. Percentages are',
+    'numbers without a sign, but for `limits.cpu` of a server.',
+    '',
     '| Path | Flag | Environment | Default | In a program |',
     '| --- | --- | --- | --- | --- |',
     ...schema.map(overview),
@@ -59,7 +62,7 @@ export function configurationDocument(): string {
 export function defaultText(option: Option): string {
   const value = option.default
   if (typeof value === 'object' && 'derived' in value) return value.derived
-  return Array.isArray(value) && value.length === 0 ? 'none' : writeValue(option, value)
+  return value === '' || (Array.isArray(value) && value.length === 0) ? 'none' : writeValue(option, value)
 }
 
 /** A default as the command's help shows it: up to the first explanation. */

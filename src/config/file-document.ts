@@ -19,10 +19,14 @@ upstreams:                            # the servers, by name
     pool: { max: 4, concurrency: 8 }
     onChange: hold                    # tools defined anew wait for: mcplex upstreams accept github
     boundArgs: { owner: example-org } # not the client's choice
+    concurrency: 10                   # calls at once, on all of its processes
+    breaker: { errorPercent: 50 }     # calls are refused for a while when half of them fail
   files:
     command: npx
     args: [-y, "@modelcontextprotocol/server-filesystem", ./notes]
     protocol: 2025-06-18              # not asked for: this revision is used
+    limits: { memory: 512mb }         # of each of its processes
+    pool: { reserve: 2, recycle: { age: 12h } }
   mine:
     module: ./tools.mjs               # a server in this process
     isolate: true                     # in a thread of its own
@@ -35,6 +39,7 @@ endpoints:                            # parts of all tools, each at /mcp/NAME
 aliases:                              # other names of tools and prompts
   search_code: github__search_code
 
+admin: { listen: '127.0.0.1:8081' }   # for Prometheus; the Unix socket is there as well
 sessions: { keepAlive: 15s }
 log: { level: info }
 `

@@ -23,7 +23,7 @@ export const controlOptions: OptionTable<ControlSettings> = {
     path: 'upstream.concurrency',
     kind: 'count',
     about:
-      'Calls at once to the server, on all of its processes together; 0: as many as come. Further calls wait in line, fair between clients, and one that would wait for longer than `limits.queue.maxWait` is refused at once.',
+      'Calls at once to the server, on all of its processes together (`pool.concurrency` is for each process); 0: as many as come. Further calls wait in line, fair between clients, and one that would wait for longer than `limits.queue.maxWait` is refused at once.',
     default: 0,
     min: 0,
     max: 1_000_000,
@@ -33,7 +33,7 @@ export const controlOptions: OptionTable<ControlSettings> = {
     path: 'upstream.limit',
     kind: 'text',
     about:
-      'The name of a limit that several servers share: those that name the same one have `concurrency` calls at once together, the smallest number that one of them gives.',
+      'The name of a limit that several servers share: those that name the same one share one count, and the lowest `concurrency` above 0 among them applies.',
     default: '',
     shape: {
       accepted: 'a name, or nothing for a limit of its own',
@@ -45,7 +45,7 @@ export const controlOptions: OptionTable<ControlSettings> = {
     path: 'upstream.breaker.errorPercent',
     kind: 'count',
     about:
-      'The circuit breaker: when so many of a hundred calls fail, calls are refused with `breaker_open` for a while, and then one is let through. 0: it never opens. A call fails if the server ends, does not answer in time, cannot be started, or sends what is not valid; errors of tools and refusals for a rate do not count.',
+      'The circuit breaker: when this percentage of calls fails, calls are refused with `breaker_open` for a while, and then one is let through. A number without `%`; 0: it never opens. A call fails if the server ends, does not answer in time, cannot be started, or sends what is not valid; any answer counts as answered, also an error of a tool.',
     default: 0,
     min: 0,
     max: 100,
@@ -54,7 +54,7 @@ export const controlOptions: OptionTable<ControlSettings> = {
   breakerMinCalls: {
     path: 'upstream.breaker.minCalls',
     kind: 'count',
-    about: 'The breaker opens only after so many calls within its window.',
+    about: 'The breaker opens only if there were at least this many calls within `breaker.window`.',
     default: 20,
     min: 1,
     max: 100_000,
@@ -73,7 +73,7 @@ export const controlOptions: OptionTable<ControlSettings> = {
     path: 'upstream.breaker.openFor',
     kind: 'duration',
     about:
-      'How long the breaker refuses calls before one is let through: up to a quarter longer, by chance, and twice as long after each further failure, up to 16 times.',
+      'How long the breaker refuses calls before one is let through. The time doubles with each further failure, up to 16 times this one, and is up to a quarter longer by chance.',
     default: 15_000,
     min: 100,
     max: 3_600_000,

@@ -59,7 +59,7 @@ export const stdioOptions: OptionTable<StdioSettings> = {
     path: 'upstream.limits.memory',
     kind: 'bytes',
     about:
-      'The most memory of a process of the server, with all processes that it starts; 0: no limit. Beyond it they are ended, and the calls that they ran end with `worker_memory`. Enforced by the kernel where mcplex may make control groups (v2), else by looking some times a second.',
+      'The most memory of a process of the server, with all processes that it starts; 0: no limit. (`limits.memory` at the top of the file is the budget of mcplex itself.) Beyond it they are ended, and the calls that they ran end with `worker_memory`. Enforced by the kernel where mcplex may make control groups (v2), else by looking at resident memory every 250 ms or, with many processes, less often.',
     default: 0,
     min: 0,
     max: 1024 ** 5,
@@ -69,7 +69,7 @@ export const stdioOptions: OptionTable<StdioSettings> = {
     path: 'upstream.limits.cpu',
     kind: 'text',
     about:
-      'The most processor time of a process of the server, with all processes that it starts: a share of one core, such as `50%`. Needs control groups (v2).',
+      'The most processor time of a process of the server, with all processes that it starts: a percentage of one core with its sign, such as `50%`. Needs control groups (v2).',
     default: { derived: 'no limit' },
     shape: {
       accepted: 'a share of one core: 50%, or 200% for two cores',
@@ -90,7 +90,8 @@ export const stdioOptions: OptionTable<StdioSettings> = {
   limitUser: {
     path: 'upstream.limits.user',
     kind: 'text',
-    about: 'The user, by name or number, that processes of the server run as. Only where mcplex runs as root.',
+    about:
+      'The user, by name or number, that processes of the server run as. Only where mcplex runs as root: not with `DynamicUser=yes` of systemd.',
     default: { derived: 'the user that runs mcplex' },
     shape: { accepted: 'the name or number of a user', test: (text) => /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/.test(text) },
     why: 'A server that need not read the files of mcplex should not be able to.',
@@ -99,7 +100,7 @@ export const stdioOptions: OptionTable<StdioSettings> = {
     path: 'upstream.limits.bestEffort',
     kind: 'switch',
     about:
-      'Start the server even if `limits.memory`, `limits.cpu` or `limits.pids` cannot be enforced here. A warning says which.',
+      'Start the server even if its `limits.memory`, `limits.cpu` or `limits.pids` cannot be enforced here. A warning says which.',
     default: false,
     why: 'A limit that silently does nothing is worse than none; on a developer machine it may be fine.',
   },
@@ -111,6 +112,6 @@ export const stdioOptions: OptionTable<StdioSettings> = {
     default: 0,
     min: 0,
     max: 1024 ** 5,
-    why: 'For a server that leaks: below `limits.memory`, so that no call is lost.',
+    why: 'For a server that leaks. Choose less than its `limits.memory`, so that no call is lost.',
   },
 }

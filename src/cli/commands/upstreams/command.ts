@@ -36,16 +36,17 @@ Examples:
   mcplex upstreams pause github --wait             new calls wait; returns when those that run have ended
   mcplex upstreams pause github --for 30s          for 30 s at most (5 minutes by default, an hour at most)
   mcplex upstreams resume github                   calls that wait run
-  mcplex upstreams recycle github --wait           replace each worker when its calls are over; returns when all are
+  mcplex upstreams recycle github --wait           end each worker when its calls are over; returns when all have ended
   mcplex upstreams disable github                  refuse its calls; enable ends that
   mcplex upstreams accept github                   show clients all that \`onChange: hold\` holds back
   mcplex upstreams accept github Xk3f              only the definition whose hash begins so
   mcplex upstreams accept github -- -k3f           the same; a hash may begin with a hyphen
 
-To upgrade a server under load: pause it with --wait, upgrade it, recycle it, resume it: no call fails. \`onChange: hold\`
-keeps a tool that its server defines anew, or adds, from clients until you have looked at it. A server that was started
-with mcplex serve has the name server. Exit codes: 0 done, or there was nothing to do, 1 there is no such mcplex, server or
-definition, or what is waited for takes too long, 2 wrong usage, 77 the token was not accepted.`
+To upgrade a server under load: pause it with --wait, upgrade it, recycle it, resume it. At most limits.queue.max (500) calls
+wait meanwhile, and further ones are refused. \`onChange: hold\` keeps a tool that its server defines anew, or adds, from clients
+until you have looked at it. A server that was started with mcplex serve has the name server. Pause and disable are lost when
+mcplex restarts. --wait waits 10 minutes at most. Exit codes: 0 done, or there was nothing to do, 1 there is no such mcplex,
+server or definition, or what is waited for takes too long, 2 wrong usage, 77 the token was not accepted.`
 
 export const upstreamsVerb: Subcommand<UpstreamsRequest> = {
   name: 'upstreams',
