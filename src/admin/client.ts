@@ -105,10 +105,14 @@ function exchange(
       let bytes = 0
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length
-        if (bytes > maxBytes) sent.destroy(new Unanswered(`an answer of more than ${maxBytes} bytes`))
+        if (bytes > maxBytes) response.destroy(new Unanswered(`an answer of more than ${maxBytes} bytes`))
         else chunks.push(chunk)
       })
-      response.once('error', (error) => sent.destroy(error))
+      // Not through `sent`, which is destroyed already when its connection breaks.
+      response.once('error', (error) => {
+        late.stop()
+        reject(error instanceof Unanswered ? error : new Unanswered(error.message))
+      })
       response.once('end', () => {
         late.stop()
         resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() })

@@ -49,7 +49,8 @@ export function listenForSignals({ clock, log, env, onReload }: StopNeeds): Stop
   const again = new Promise<StopReason>((resolve) => (resolveAgain = resolve))
   const ask = (reason: StopReason): void => {
     if (first === undefined) {
-      first = clock.now()
+      // After a drain that an operator has begun, the signal of a service manager is the first one, and cuts nothing.
+      if (reason !== 'operator') first = clock.now()
       resolveAsked(reason)
     } else if (!neverSecond.has(reason) && clock.now() - first >= echoMs) {
       second ??= reason

@@ -147,9 +147,9 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const queues = (): QueueFill[] => {
     const { queue: bound } = settings.limits
     const forWorkers = upstreams.all.map((served) => {
-      const { waitingCalls = 0, queuedCalls = 0 } = served.counts()
-      // Calls that wait because an operator wants it so are no sign of load.
-      return served.control.isHeld ? waitingCalls : Math.max(waitingCalls, queuedCalls)
+      // Calls that wait for the end of a pause, or for a limit of one server, are no sign of load.
+      const { waitingCalls = 0 } = served.counts()
+      return waitingCalls
     })
     return [admission.waiting, Math.max(0, ...forWorkers)].map((waiting) => ({ waiting, bound }))
   }

@@ -163,7 +163,8 @@ export class ServedUpstream {
     if (this.standing === 'failed') return { ok: false, detail: `${reasonOf(this.#failure)}; it is tried again` }
     const { access, breaker } = this.control.state()
     if (access === 'disabled') return { ok: false, detail: 'it is disabled by its operator' }
-    if (breaker.state !== 'closed')
+    // Once a call may be let through, load balancers must send one.
+    if (breaker.state === 'open' && breaker.retryInMs !== 0)
       return { ok: false, detail: 'its circuit breaker is open: calls have failed too often' }
     const found = await this.upstream.health()
     this.#notice(found.ok ? 'started' : 'unhealthy')

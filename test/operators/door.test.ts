@@ -202,6 +202,8 @@ describe('how it is opened', () => {
     const env = { ...place.env, MCPLEX_ADMIN__TOKEN_FILE: file }
     const short = startMcplex({ env, options: ['--admin', '127.0.0.1:0'] })
     await expect(short).rejects.toThrow('admin_token')
+    const unknown = { ...place.env, MCPLEX_ADMIN__RUNTIME_FILE: 'false' }
+    await expect(startMcplex({ env: unknown, options: ['--admin', '127.0.0.1:0'] })).rejects.toThrow('admin_token')
     writeFileSync(file, 'a-token-of-thirty-characters-x\n')
     const own = await mcplexForTest({ env, options: ['--admin', '127.0.0.1:0'] })
     const places = place.placesOf(own.pid)

@@ -138,6 +138,9 @@ describe('drain', () => {
     })
     // Asked again, it is no second signal: the call still has its time.
     expect((await place.run('drain', '--no-wait', '--pid', String(own.pid))).code).toBe(0)
+    // Nor is the signal of a service manager, which comes after the hook that has asked for the drain.
+    own.signal('SIGTERM')
+    expect((await askAt(socket, '/api/v1/drain')).body).toMatchObject({ callsInFlight: 1 })
     expect(hangs.isOver).toBe(false)
     await caller.notify('notifications/cancelled', { requestId: 'hangs' })
     expect(await drained.exited).toBe(0)

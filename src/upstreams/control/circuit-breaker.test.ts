@@ -57,10 +57,67 @@ test('opens for twice as long after each failure of the one that is let through,
   for (const ms of [1000, 2000, 4000, 8000, 16_000, 16_000]) {
     expect(breaker.state.retryInMs).toBe(ms)
     clock.advance(ms)
-    // One that its client has left has not shown that the server works.
-    breaker.begin('a')(ms === 4000 ? 'neither' : 'bad')
+    breaker.begin('a')('bad')
     await settled()
   }
+})
+
+test('a call that was let through and shows nothing is followed by another one at once, without a longer wait', async () => {
+  await calls('bad', 'bad', 'bad', 'bad')
+  clock.advance(1000)
+  for (let left = 0; left < 5; left++) {
+    breaker.begin('one that leaves')('neither')
+    await settled()
+    expect(breaker.state).toMatchObject({ state: 'open', retryInMs: 0 })
+  }
+  breaker.begin('a')('bad')
+  await settled()
+  expect(breaker.state.retryInMs).toBe(2000)
+})
+
+test('a call that was let through keeps others back for no longer than calls are refused at first', async () => {
+  await calls('bad', 'bad', 'bad', 'bad')
+  clock.advance(1000)
+  const long = breaker.begin('asks its user')
+  clock.advance(1000)
+  expect(() => breaker.begin('b')).toThrow()
+  await settled()
+  expect(breaker.state.state).toBe('half_open')
+  clock.advance(1)
+  expect(() => breaker.begin('b')).toThrow()
+  await settled()
+  breaker.begin('b')('good')
+  await settled()
+  expect(breaker.state.state).toBe('closed')
+  // What the first one comes to counts like any other call.
+  long('bad')
+  await settled()
+  expect(breaker.state.state).toBe('closed')
+})
+
+test('calls that have begun before it opened do not decide for the one that is let through', async () => {
+  const before = [breaker.begin('x'), breaker.begin('y')]
+  await calls('bad', 'bad', 'bad', 'bad')
+  clock.advance(1000)
+  const end = breaker.begin('a')
+  for (const one of before) one('bad')
+  await settled()
+  expect(breaker.state.state).toBe('half_open')
+  end('good')
+  await settled()
+  expect(breaker.state.state).toBe('closed')
+})
+
+test.each(['auto', 'close', 'off'] as const)('a call that was let through does not open it after %s', async (word) => {
+  await calls('bad', 'bad', 'bad', 'bad')
+  clock.advance(1000)
+  const end = breaker.begin('a')
+  if (word === 'off') breaker.apply({ ...settings, breakerErrorPercent: 0 })
+  else breaker.set(word)
+  end('bad')
+  await settled()
+  expect(breaker.state.state).toBe('closed')
+  expect(seen.at(-1)).toBe('closed')
 })
 
 test('counts for as long as its window, and nothing that says nothing about the server', async () => {

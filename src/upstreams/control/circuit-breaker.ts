@@ -47,6 +47,13 @@ const longestTimes = 16
 /** When a call is tried again that came while another one is let through, in milliseconds. */
 const trialMs = 1000
 
+/** The call that is let through. */
+interface Trial {
+  readonly sinceMs: number
+  /** It has shown nothing: another call may be let through at once. */
+  giveUp(): void
+}
+
 /** Time is counted here: as far as cockatiel is concerned, a call may always be let through. */
 const always: IBackoffFactory<unknown> = { next: () => ({ duration: -Infinity, next: () => always.next(undefined) }) }
 
@@ -60,6 +67,11 @@ export class CircuitBreaker {
   /** How often it has opened in a row. */
   #openings = 0
   #retryAtMs = 0
+  #trial: Trial | undefined
+  /** Whether the next opening says nothing about the server: a trial has shown nothing. */
+  #isUndecided = false
+  /** Counts openings and resets: what calls from before come to is for the window alone. */
+  #era = 0
   #told: BreakerState['state'] = 'closed'
   #isResetting = false
 
@@ -96,8 +108,10 @@ export class CircuitBreaker {
   /** `open` and `close` hold it there, whatever calls come to, until `auto`, which begins anew. */
   set(word: BreakerWord): void {
     this.#word = word
-    if (word === 'open') this.#isolation ??= this.#policy.isolate()
-    else this.#reset()
+    if (word === 'open') {
+      this.#era++
+      this.#isolation ??= this.#policy.isolate()
+    } else this.#reset()
     this.#tell()
   }
 
@@ -128,18 +142,37 @@ export class CircuitBreaker {
    */
   begin(caller: string): (result: BreakerResult) => void {
     const { refusal } = this
-    if (refusal) throw refusal
+    if (refusal) {
+      this.#endLongTrial()
+      throw refusal
+    }
     if (this.isOff) return () => {}
     const isTrial = this.#policy.state !== CircuitState.Closed
     let settle = (_result: BreakerResult): void => {}
     const ended = new Promise<BreakerResult>((resolve) => (settle = resolve))
-    // Nothing rejects in it.
+    // Nothing rejects in it. Where it is not settled, nothing refers to it any more.
     void this.#policy.execute(() => ended)
+    const era = this.#era
+    const giveUp = (): void => {
+      this.#isUndecided = true
+      this.#trial = undefined
+      settle('bad')
+    }
+    if (isTrial) this.#trial = { sinceMs: this.#needs.clock.now(), giveUp }
     return (result) => {
       if (result !== 'neither') this.#window.add(caller, result === 'bad')
-      // One that was let through and has come to nothing has not shown that the server works.
-      settle(isTrial && result === 'neither' ? 'bad' : result)
+      if (era !== this.#era) return
+      if (!isTrial) return settle(result)
+      if (result === 'neither') return giveUp()
+      this.#trial = undefined
+      settle(result)
     }
+  }
+
+  /** A call that is let through may take as long as calls are refused at first: then another one may show how the server is. */
+  #endLongTrial(): void {
+    const { clock } = this.#needs
+    if (this.#trial && clock.now() - this.#trial.sinceMs > this.#settings.breakerOpenMs) this.#trial.giveUp()
   }
 
   /** Whether a call that has taken so long counts as failed. */
@@ -157,7 +190,13 @@ export class CircuitBreaker {
   #moved(state: CircuitState): void {
     const { clock, chance = Math.random } = this.#needs
     if (state === CircuitState.Open) {
+      this.#era++
       const { breakerOpenMs } = this.#settings
+      if (this.#isUndecided) {
+        this.#isUndecided = false
+        this.#retryAtMs = clock.now()
+        return this.#tell()
+      }
       const ms = backOffMs({ firstMs: breakerOpenMs, longestMs: longestTimes * breakerOpenMs }, ++this.#openings)
       // Instances that have opened together do not all try again at the same moment.
       this.#retryAtMs = clock.now() + Math.round(ms * (1 + chance() / 4))
@@ -172,6 +211,9 @@ export class CircuitBreaker {
   /** Closes it, and forgets what was counted. */
   #reset(): void {
     this.#isResetting = true
+    this.#era++
+    this.#trial = undefined
+    this.#isUndecided = false
     const isolation = this.#isolation ?? this.#policy.isolate()
     this.#isolation = undefined
     isolation.dispose()

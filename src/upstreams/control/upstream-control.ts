@@ -91,6 +91,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   moveTo(line: CallLine): void {
     if (line === this.#line) return
     this.#formerLines.add(this.#line)
+    this.#formerLines.delete(line)
     this.#line = line
   }
 
@@ -268,5 +269,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
 
 /** Whether a call goes on with one that has begun: the next round of it, or a question about its task. */
 function beginsNothing({ worker, method }: Call): boolean {
-  return worker !== undefined || method.startsWith('tasks/')
+  return worker !== undefined || taskMethods.has(method)
 }
+
+const taskMethods: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/cancel', 'tasks/update'])

@@ -7,13 +7,14 @@ import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { runningInstances } from '../../running-instances.ts'
 import { shortAge } from '../../table.ts'
-import { terminalSafe } from '../../../base/terminal-safe.ts'
+import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import type { DrainRequest } from './command.ts'
 
 const lookEveryMs = 500
 
 /** What is waited for is told in so many lines at most. */
 const mostLines = 5
+const maxLine = 300
 
 /**
  * @returns the exit code
@@ -65,10 +66,10 @@ function inWords({ callsInFlight, waitingFor }: ApiDrain): string {
   if (callsInFlight === 0) return ''
   const calls = waitingFor.map(({ tool, method, upstream, client, ageMs }) => {
     const where = upstream === undefined ? '' : ` at ${upstream}`
-    return `  ${tool ?? method}${where}${client === undefined ? '' : `, of ${client}`}, since ${shortAge(ageMs)}`
+    return `${tool ?? method}${where}${client === undefined ? '' : `, of ${client}`}, since ${shortAge(ageMs)}`
   })
-  const more = callsInFlight > calls.length ? [`  and ${callsInFlight - calls.length} more`] : []
-  return terminalSafe(
-    [`waits for ${callsInFlight} ${callsInFlight === 1 ? 'call' : 'calls'}:`, ...calls, ...more].join('\n'),
-  )
+  const more = callsInFlight > calls.length ? [`and ${callsInFlight - calls.length} more`] : []
+  // The name of a client may hold anything, and must not look like a line of ours.
+  const lines = [...calls, ...more].map((line) => `  ${terminalSafeLine(line, maxLine)}`)
+  return [`waits for ${callsInFlight} ${callsInFlight === 1 ? 'call' : 'calls'}:`, ...lines].join('\n')
 }

@@ -51,6 +51,8 @@ async function openPlaces(admin: Admin, needs: OpenAdminNeeds): Promise<AdminPla
   if (!address) return socket === undefined ? undefined : { socket }
   const { host } = address
   const given = settings.tokenFile === undefined ? undefined : tokenIn(settings.tokenFile)
+  // Without a runtime file, no one would learn a token that is made here.
+  if (given === undefined && !settings.runtimeFile) throw failed('the address of --admin needs a file with its token')
   const token = given ?? randomBytes(32).toString('base64url')
   const flag = needs.lineWith
   const wanted = {

@@ -1,6 +1,6 @@
 /** Prints the servers and the workers of an instance: tables, or one object for programs. */
 import type { ApiUpstream, ApiWorker } from '../../../admin/answers.ts'
-import { terminalSafe } from '../../../base/terminal-safe.ts'
+import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import { askDoor, type Door } from '../../door.ts'
 import type { Outputs } from '../../outputs.ts'
 import { breakerLine } from '../breaker/breaker-line.ts'
@@ -40,6 +40,8 @@ function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, 
   ]
 }
 
+const maxLine = 1000
+
 /** What else there is to say of a server: why it does not serve, and what is held back. */
 function detailsOf({ name, why, resumesInMs, breaker, held, more }: ApiUpstream): string[] {
   const definitions = held.flatMap(({ tool, hash, change, differs }) => [
@@ -54,7 +56,7 @@ function detailsOf({ name, why, resumesInMs, breaker, held, more }: ApiUpstream)
     ...(more > 0 ? [`${name} holds back ${more} more`] : []),
     ...(definitions.length > 0 ? [`to accept: mcplex upstreams accept ${name} [hash]`] : []),
   ]
-  return lines.map((line) => `${terminalSafe(line)}\n`)
+  return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${terminalSafeLine(line, maxLine)}\n`)
 }
 
 const workerColumns = ['SERVER', 'WORKER', 'STATE', 'PURPOSE', 'PID', 'AGE', 'CALLS', 'TOTAL', 'SESSION']
