@@ -280,6 +280,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       reloads.close()
       endpoints.refuseWaiting(new Refusal('draining'))
       const drained = drain.drain(settings.http.drainMs)
+      for (const { control } of upstreams.all) control.drain()
       admission.close()
       await drained
       streams.release(reconnectMs)

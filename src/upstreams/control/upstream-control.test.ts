@@ -241,6 +241,14 @@ test('a disabled upstream refuses calls at once, those that wait as well, until 
   expect(seen).toEqual(['paused', 'disabled', 'paused', 'open'])
 })
 
+test('a drain refuses calls that wait for the end of a pause', async () => {
+  control.pause(5000)
+  const call = make('a')
+  await settled()
+  control.drain()
+  expect(await call.end).toBe('draining')
+})
+
 test('a close refuses calls that wait', async () => {
   control.pause(5000)
   const call = make('a')

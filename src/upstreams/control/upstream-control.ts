@@ -184,6 +184,11 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     this.#pause.end()
   }
 
+  /** mcplex drains: refuses calls that wait for the end of a pause with `draining`. Others may have their turn in time. */
+  drain(): void {
+    if (this.isHeld) this.#refuseWaiting('draining')
+  }
+
   /** Refuses calls that wait, and later ones, with `draining`. */
   close(): void {
     this.#isClosed = true
