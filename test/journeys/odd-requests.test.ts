@@ -130,6 +130,6 @@ describe('a refusal of a POST', () => {
     const { url } = await startForTest([echoLegacy])
     const refused = await send(url, { method: 'POST', body, headers: { ...headers, ...wrong } })
     expect([refused.status, refused.headers['content-type']]).toEqual([status, 'text/plain; charset=utf-8'])
-    expect(await refused.whole()).toMatch(new RegExp(`^${reason}: .+\\n$`))
+    expect(await refused.whole()).toMatch(new RegExp(`^${reason}: .+\\nid: [\\w-]+\\n$`))
   })
 })
