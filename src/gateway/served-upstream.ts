@@ -137,10 +137,10 @@ export class ServedUpstream {
     return this.name
   }
 
-  /** Calls that it runs, and calls that wait for a worker. */
+  /** Calls that it runs, and calls that wait for a worker, or for a turn if nothing has taken its place. */
   get calls(): number {
     const { workerCalls = 0, waitingCalls = 0 } = this.upstream.counts()
-    return workerCalls + waitingCalls
+    return workerCalls + waitingCalls + this.control.leftCalls
   }
 
   /** Figures for operators, by name. */

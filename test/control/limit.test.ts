@@ -77,6 +77,20 @@ test('a session with a hundred times the calls of another one delays it by a tur
   expect(beside).toBeLessThan(alone + 1000)
 })
 
+test('a server that a reload removes answers the calls that wait for a limit which it shares', async () => {
+  const shared = { ...echo, concurrency: 1, limit: 'api' }
+  const { url, gateway, counts } = await startUpstreams({ stays: shared, goes: shared })
+  await allReady(url)
+  const [one, two] = [await openSession(url), await openSession(url)]
+  const long = one.response('stays__slow', { ms: 2500 })
+  await eventually('it has the turn', async () => (await counts())['workerCalls'] === 1)
+  const waits = two.response('goes__echo', { text: 'answered' })
+  await eventually('the call to wait', async () => (await counts())['queuedCalls'] === 1)
+  await gateway.reload({ upstreams: { stays: shared } })
+  expect(textOf(await waits)).toBe('answered')
+  expect((await long).result).toBeDefined()
+})
+
 test('what cannot have its turn in time is refused at once; a changed limit is in force without a new process', async () => {
   const limits = { queueWaitMs: 1000 }
   const upstream = { ...echo, concurrency: 1 }

@@ -57,6 +57,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   #isDisabled = false
   #access: UpstreamAccess = 'open'
   #isClosed = false
+  #isReleased = false
   /** Whether calls do not simply pass, even if the line is open. */
   #isObserved = false
 
@@ -112,6 +113,11 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   get room(): number {
     const { queue, current } = this.#needs
     return this.#line.concurrency < queue ? Infinity : queue - (current()?.counts()['waitingCalls'] ?? 0)
+  }
+
+  /** Calls that wait for their turn at an upstream whose name is gone: it must not be closed before. */
+  get leftCalls(): number {
+    return this.#isReleased ? this.#sum((line) => line.waiting(this)) : 0
   }
 
   state(): ControlState {
@@ -180,6 +186,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
 
   /** The name is gone: calls that wait run on the upstream that they were for. */
   release(): void {
+    this.#isReleased = true
     this.#isDisabled = false
     this.#pause.end()
   }
