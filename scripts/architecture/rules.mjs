@@ -217,7 +217,7 @@ export const builtins = {
   // The door for operators is no transport: no client reaches it, and the command asks it.
   'node:http': { in: ['transports/http', 'admin'], instead: http },
   'node:http2': { in: ['transports/http'], instead: http },
-  'node:https': { in: ['transports/http'], instead: http },
+  'node:https': { in: ['transports/http', 'admin'], instead: http },
   'node:child_process': {
     in: ['upstreams/stdio', 'cli/process-table.ts'],
     instead: 'Start servers through upstreams/stdio/spawn.ts; look for processes in cli/process-table.ts.',

@@ -16,6 +16,7 @@ import { header } from '../protocol/inbound.ts'
 import type { RequestMessage } from '../protocol/jsonrpc.ts'
 import { checkMethod, readInitialize } from '../protocol/legacy-server.ts'
 import { notServed, readEnvelope } from '../protocol/modern-server.ts'
+import { taskFollowUps } from '../protocol/methods.ts'
 import { checkParams } from '../protocol/params.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { callBytes } from './calls/run-call.ts'
@@ -99,7 +100,7 @@ export function refuseNewWork(request: GatedRequest, needs: MessageGateNeeds): v
 /** Refuses with: `overloaded`. */
 export function refuseUnderLoad(request: GatedRequest, needs: MessageGateNeeds): void {
   const { overload } = needs
-  if (overload.step === 0) return
+  if (overload.step === 0 || taskFollowUps.has(request.rpcRequest?.method ?? '')) return
   if (overload.isOff('new_sessions') && opensSession(request)) throw overload.refusal('new sessions')
   const { busyCalls } = overload
   if (busyCalls !== undefined && callsIn(request, needs).length > 0 && request.liveSession.calls >= busyCalls)

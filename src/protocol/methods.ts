@@ -39,3 +39,6 @@ export const unknownName = 'unknown'
 export function knownMethod(method: string): string {
   return knownMethods.has(method) ? method : unknownName
 }
+
+/** Requests about a task that has begun: they begin no work of their own. */
+export const taskFollowUps: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'])

@@ -1,6 +1,7 @@
 /** The member that a request is for, by the name, URI or id of a task in its params. Pure. */
 import { objectMember, replaceMember } from '../protocol/json-edit.ts'
 import { isObject, type RawObject } from '../protocol/json-text.ts'
+import { taskFollowUps } from '../protocol/methods.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Naming } from './naming.ts'
 
@@ -35,7 +36,6 @@ const addressed = new Set([
   'resources/directory/read',
   'skills/get',
 ])
-const aboutTask = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'])
 
 /** Throws `invalid_params` if what it names is of no member, or not named as it must be. */
 export function targetOf(method: string, params: RawObject | undefined, naming: Naming): Target | UnknownTarget {
@@ -43,7 +43,7 @@ export function targetOf(method: string, params: RawObject | undefined, naming: 
   if (method === 'tools/call' || method === 'prompts/get')
     return namedTarget(method === 'tools/call' ? 'tools/list' : 'prompts/list', params, naming, (renamed) => renamed)
   if (addressed.has(method)) return addressedTarget(params, naming, (changed) => changed)
-  if (aboutTask.has(method)) {
+  if (taskFollowUps.has(method)) {
     const shown = params.value['taskId']
     const found = typeof shown === 'string' ? naming.tasks.find(shown) : undefined
     if (!found) throw new Refusal('invalid_params', { message: 'There is no task of this id.' })

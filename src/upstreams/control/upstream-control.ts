@@ -11,6 +11,7 @@ import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import { Refusal, type RefusalCode } from '../../base/refusal.ts'
 import type { Call, Reply } from '../../protocol/call.ts'
+import { taskFollowUps } from '../../protocol/methods.ts'
 import type { Upstream, WorkerFacts } from '../upstream.ts'
 import type { CallLine, CallTurn, LineMember } from './call-line.ts'
 import { type BreakerResult, type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts'
@@ -281,7 +282,5 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
 
 /** Whether a call goes on with one that has begun: the next round of it, or a question about its task. */
 function beginsNothing({ worker, method }: Call): boolean {
-  return worker !== undefined || taskMethods.has(method)
+  return worker !== undefined || taskFollowUps.has(method)
 }
-
-const taskMethods: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/cancel', 'tasks/update'])
