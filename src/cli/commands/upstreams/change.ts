@@ -1,5 +1,5 @@
 /** Pauses, resumes, disables, enables or recycles a server of a running instance, and tells what has become of it. */
-import type { ApiUpstreamChange } from '../../../admin/answers.ts'
+import type { ApiUpstreamChange, ApiWorker } from '../../../admin/answers.ts'
 import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
 import { askDoor, type Door } from '../../door.ts'
 import { CommandFailed } from '../../failures.ts'
@@ -28,8 +28,12 @@ export async function changeUpstream(
   }
   if (kind === 'recycle') {
     const { workers } = await askDoor(door, 'recycleUpstream', { segments })
+    const sinceMs = clock.now()
+    const old = new Set(workers)
     if (waits)
-      await until(door, upstream, 'workers that are to be replaced', () => areGone(door, upstream, new Set(workers)))
+      await until(door, upstream, 'workers that are to be replaced', () =>
+        areGone(door, upstream, old, clock.now() - sinceMs),
+      )
     tell({ upstream, workers, waited: waits }, recycled(upstream, workers.length, waits))
     return 0
   }
@@ -93,17 +97,23 @@ async function look(
 ): Promise<{ readonly isIdle: boolean; readonly resumesInMs: number | undefined }> {
   const { upstreams } = await askDoor(door, 'upstreams')
   const found = upstreams.find((one) => one.name === name)
-  const isIdle = found?.calls === 0 && (found.counts['waitingCalls'] ?? 0) === 0
-  return { isIdle, resumesInMs: found?.resumesInMs }
+  if (!found) {
+    const message = `${door.name} has no upstream ${name} any more`
+    throw new CommandFailed([{ code: 'upstream_unknown', message, notes: [['try', 'mcplex upstreams']] }])
+  }
+  const isIdle = found.calls === 0 && (found.counts['waitingCalls'] ?? 0) === 0
+  return { isIdle, resumesInMs: found.resumesInMs }
 }
 
 const pageSize = 1000
 
-async function areGone(door: Door, upstream: string, replaced: ReadonlySet<number>): Promise<boolean> {
+/** @param agoMs when they were to be replaced: a reload meanwhile numbers its workers anew */
+async function areGone(door: Door, upstream: string, replaced: ReadonlySet<number>, agoMs: number): Promise<boolean> {
   for (let offset = 0; ; offset += pageSize) {
     const { total, workers } = await askDoor(door, 'workers', { query: { upstream, limit: pageSize, offset } })
-    if (workers.some(({ worker, state }) => worker !== undefined && replaced.has(worker) && state !== 'ended'))
-      return false
+    const isOld = ({ worker, state, ageMs }: ApiWorker): boolean =>
+      worker !== undefined && replaced.has(worker) && state !== 'ended' && ageMs >= agoMs
+    if (workers.some(isOld)) return false
     if (offset + workers.length >= total || workers.length === 0) return true
   }
 }
