@@ -60,7 +60,11 @@ export const modules = {
     may: [...ports, 'upstreams/upstream.ts', ...workerPort],
     types: ['upstreams/options.ts'],
     // A real connection as the worker, instead of a mock.
-    tests: ['upstreams/connection/connection.ts', 'upstreams/connection/line-transport.ts'],
+    tests: [
+      'upstreams/connection/connection.ts',
+      'upstreams/connection/line-transport.ts',
+      '../test/support/manual-instance.ts',
+    ],
     instead: ofPooling,
   },
   'upstreams/control': {

@@ -2,19 +2,15 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { ManualInstance } from '../../../test/support/manual-instance.ts'
 import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
-import { createEvents } from '../../base/events.ts'
-import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { silentLog } from '../../base/log.ts'
 import { asRefusal } from '../../base/refusal.ts'
-import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call } from '../../protocol/call.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
-import { UpstreamConnection } from '../connection/connection.ts'
-import type { LineListener } from '../connection/line-transport.ts'
-import type { OpenedWorker, ServerInstance, Worker, WorkerCall, WorkerNeeds } from '../worker.ts'
+import type { Worker, WorkerCall } from '../worker.ts'
 import type { WorkerState } from '../worker-states.ts'
 import { IdleChecks } from './idle-checks.ts'
 import type { IsolationGroup } from './isolation-group.ts'
@@ -23,69 +19,6 @@ import { Pool } from './pool.ts'
 import { type WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
 const clock = manualClock()
-const memory = createMemoryBudget(Infinity)
-const waiting = holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account())
-
-/** An instance of a server that takes every line and exits when the test says so, or when it is told to. */
-class ManualInstance implements ServerInstance {
-  #listener: LineListener | undefined
-  #exited: (() => void) | undefined
-
-  whenExited(exited: () => void): void {
-    this.#exited = exited
-  }
-
-  exit(expected: boolean): void {
-    const exited = this.#exited
-    this.#exited = undefined
-    exited?.()
-    if (exited) this.#listener?.exit({ code: 0, signal: null, expected, stderr: '' })
-  }
-
-  async open(needs: WorkerNeeds): Promise<OpenedWorker> {
-    const worker: UpstreamConnection = new UpstreamConnection({
-      transport: {
-        id: 'instance.1',
-        worker: 1,
-        backlog: 0,
-        memory: memory.account(),
-        inputRequestMemory: memory.account(),
-        roomFor: () => 'reserved',
-        exited: false,
-        whenExited() {},
-        send() {},
-        listen: (listener) => void (this.#listener = listener),
-        hold() {},
-        close: async () => this.exit(true),
-        kill: () => this.exit(true),
-      },
-      standing: needs.standing,
-      codec: needs.codec,
-      announced: {},
-      attribution: needs.attribution,
-      hasOneClient: false,
-      clock,
-      events: createEvents(),
-      callIdleMs: 1000,
-      callTotalMs: 5000,
-      unsolicited: () => true,
-      ended: (exit) => needs.ended(worker, exit),
-      unattributed() {},
-      notReading() {},
-      recovered() {},
-      invalid() {},
-      waiting,
-    })
-    needs.connected(worker)
-    return { worker, serverDescription: undefined }
-  }
-
-  watch(): void {}
-
-  async close(): Promise<void> {
-    this.exit(true)
-  }
-}
 
 const settings = {
   callsPerProcess: 2,
@@ -104,7 +37,7 @@ function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 
   groups.serverEras.set('legacy', { codec: legacyUpstreamCodec, mode, statelessMode: mode, serverDescription })
   const slots: WorkerSlots<ManualInstance> = new WorkerSlots(
     () => bound,
-    () => new ManualInstance(),
+    () => new ManualInstance(clock),
   )
   const instances = new Map<Worker, ManualInstance>()
   const start = async (group: IsolationGroup, slot: WorkerSlot): Promise<Worker> => {
@@ -315,4 +248,21 @@ test('a worker of the reserve is only for calls that have waited for long, and e
   expect(slots.taken).toBe(2)
   await pass(200)
   expect([slots.taken, first.closed]).toEqual([1, true])
+})
+
+test('workers that are ending count when the reserve is no longer needed: no more of them end than are too many', async () => {
+  const { groups, slots, pool, instances } = createFixture('session', 2, 1)
+  const given: Worker[] = []
+  for (const call of ['a', 'b', 'c'].map(callOf)) {
+    void pool.wait(groups.of(call), call).then((worker) => given.push(worker))
+    clock.advance(3100)
+    pool.sweep()
+    await settled()
+  }
+  expect([given.length, slots.free]).toEqual([3, -1])
+  for (const instance of instances.values()) instance.lingers = true
+  for (const worker of given) worker.unreserve()
+  clock.advance(6000)
+  for (let round = 0; round < 3; round++) pool.sweep()
+  expect([slots.in('ending').size, slots.in('idle').size]).toEqual([1, 2])
 })

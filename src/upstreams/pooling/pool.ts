@@ -139,8 +139,9 @@ export class Pool {
     const lacking = this.#serveAndEvict()
     if (lacking > 0) this.#needs.endSuspendedCalls(lacking)
     const { settings, clock, slots, groups } = this.#needs
-    // What the reserve was for is over.
-    if (settings.poolReserve > 0 && slots.free < 0 && this.#line.size === 0) this.endIdleWorker()
+    // What the reserve was for is over. Workers that are being ended are no longer too many.
+    const freeSoon = slots.free + slots.in('ending').size
+    if (settings.poolReserve > 0 && freeSoon < 0 && this.#line.size === 0) this.endIdleWorker()
     const sinceMs = clock.now() - settings.processIdleMs
     for (const group of groups()) endIdleWorkersOf(group, sinceMs, settings.poolMin)
   }
