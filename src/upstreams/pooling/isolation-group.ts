@@ -161,3 +161,21 @@ export function workerOf(group: IsolationGroup, id: WorkerId | undefined): Worke
   for (const worker of group.workers) if (worker.id === id) return worker
   throw new Refusal('upstream_closed')
 }
+
+/** How many workers a group has and expects. One that is retiring is not counted: another one may take its place beside it. */
+export function workersOf({ workers, starts }: IsolationGroup): number {
+  let count = starts.size
+  for (const { state } of workers) if (state !== 'retiring') count++
+  return count
+}
+
+/** Whether a worker gets no further call. */
+export function isLeaving({ state }: Worker): boolean {
+  return state === 'retiring' || state === 'ending'
+}
+
+/** Whether a group has a worker that waiting calls may get, now or later. */
+export function hasLasting({ workers }: IsolationGroup): boolean {
+  for (const worker of workers) if (!isLeaving(worker)) return true
+  return false
+}

@@ -6,7 +6,7 @@ import { ManualInstance } from '../../../test/support/manual-instance.ts'
 import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
-import { asRefusal } from '../../base/refusal.ts'
+import { asRefusal, Refusal } from '../../base/refusal.ts'
 import type { Call } from '../../protocol/call.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
@@ -40,7 +40,13 @@ function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 
     () => new ManualInstance(clock),
   )
   const instances = new Map<Worker, ManualInstance>()
+  /** Whether starts fail from now on. */
+  const failing = { isOn: false }
   const start = async (group: IsolationGroup, slot: WorkerSlot): Promise<Worker> => {
+    if (failing.isOn) {
+      slot.release()
+      throw new Refusal('upstream_unavailable')
+    }
     slot.owner.group = group
     const { worker } = await slot.open({
       codec: group.codec,
@@ -83,7 +89,7 @@ function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 
     endCatalogWorker: () => false,
     endSuspendedCalls() {},
   })
-  return { groups, slots, pool, instances }
+  return { groups, slots, pool, instances, failing }
 }
 
 function callOf(client: string): Call {
@@ -265,4 +271,37 @@ test('workers that are ending count when the reserve is no longer needed: no mor
   clock.advance(6000)
   for (let round = 0; round < 3; round++) pool.sweep()
   expect([slots.in('ending').size, slots.in('idle').size]).toEqual([1, 2])
+})
+
+test.each(['retiring', 'ending'] as const)(
+  'a failed start beside a worker that is %s is told at once',
+  async (state) => {
+    const { groups, slots, pool, instances, failing } = createFixture('shared', 2)
+    const call = callOf('a')
+    const worker = await pool.wait(groups.of(call), call)
+    for (const instance of instances.values()) instance.lingers = true
+    if (state === 'ending') worker.unreserve()
+    slots.all[0]?.retire()
+    expect(worker.state).toBe(state)
+    failing.isOn = true
+    let refused: string | undefined
+    void pool.wait(groups.of(call), call).catch((error: unknown) => (refused = asRefusal(error)?.code))
+    await settled()
+    expect([refused, worker.state]).toEqual(['upstream_unavailable', state])
+  },
+)
+
+test('calls wait on after a failed start while another worker of their group serves', async () => {
+  const { groups, pool, failing } = createFixture('shared', 2)
+  const call = callOf('a')
+  const [first] = [await pool.wait(groups.of(call), call), await pool.wait(groups.of(call), call)]
+  failing.isOn = true
+  let given: Worker | undefined
+  void pool.wait(groups.of(call), call).then((worker) => (given = worker))
+  await settled()
+  expect([given, pool.waiting]).toEqual([undefined, 1])
+  first?.unreserve()
+  pool.callEnded()
+  await settled()
+  expect(given).toBe(first)
 })

@@ -12,7 +12,7 @@ import { NoRoom } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
 import { endIdleWorkersOf, longestIdle } from './idle-workers.ts'
 import type { IdleChecks } from './idle-checks.ts'
-import type { IsolationGroup, QueuedCall } from './isolation-group.ts'
+import { hasLasting, type IsolationGroup, isLeaving, type QueuedCall, workersOf } from './isolation-group.ts'
 import { waitedTooLong } from './waited-too-long.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
@@ -247,7 +247,7 @@ export class Pool {
     // A worker of the group may be lent in a moment.
     if (this.#needs.idleChecks.isAsking(group)) return
     // Calls wait for the end of a back-off pause in the line, without taking a slot; the sweep tries again.
-    if (group.restarts.pauseMs(now) > 0 && (group.workers.size > 0 || !group.restarts.refusesAtOnce(now))) return
+    if (group.restarts.pauseMs(now) > 0 && (hasLasting(group) || !group.restarts.refusesAtOnce(now))) return
     const handed = this.#needs.handOver(group)
     let slot = handed || this.#areSlotsTaken ? undefined : this.#needs.takeSlot()
     if (!handed && !slot) {
@@ -270,7 +270,7 @@ export class Pool {
     if (failure === undefined || failure instanceof NoRoom) return void this.#serveAndEvict()
     const refusal = failure instanceof Refusal ? failure : new Refusal('upstream_unavailable', { cause: failure })
     // No retry here: a start that fails at once would be repeated without a pause. The sweep tries again.
-    if (group.workers.size > 0) return
+    if (hasLasting(group)) return
     for (const waiter of this.#line.waiters) if (waiter.about.group === group) waiter.refuse(refusal)
   }
 
@@ -281,20 +281,9 @@ export class Pool {
     // A call waits on while a worker is started for it, which has a deadline of its own, and while there is a slot
     // but too many workers are being started at once.
     const isNext = this.#starts.size >= startsAtOnce && this.#needs.slots.free > 0
-    const isPausing = workers.size === 0 && restarts.pauseMs(now) > 0
+    const isPausing = !hasLasting(group) && restarts.pauseMs(now) > 0
     const isReplaced = now - sinceMs < longestReplacementMs && [...workers].some(isLeaving)
     const isExpected = starts.size > 0 || isNext || isPausing || isReplaced || this.#needs.idleChecks.isAsking(group)
     return isExpected ? undefined : waitedTooLong(workers, this.#needs.isOnlyOne())
   }
-}
-
-/** How many workers a group has and expects. One that is retiring is not counted: another one may take its place beside it. */
-function workersOf({ workers, starts }: IsolationGroup): number {
-  let count = starts.size
-  for (const { state } of workers) if (state !== 'retiring') count++
-  return count
-}
-
-function isLeaving({ state }: Worker): boolean {
-  return state === 'retiring' || state === 'ending'
 }
