@@ -203,7 +203,7 @@ export interface OwnListQuery {
   done(isShown: boolean | undefined): void
 }
 
-/** There is no worker to ask, and no slot to start one. */
+/** There is no worker to ask, and no slot to start one, or the one that was started is to be replaced already. */
 export class NoRoom extends Refusal {
   constructor(cause?: unknown) {
     super('overloaded', { cause })

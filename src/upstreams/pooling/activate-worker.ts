@@ -6,6 +6,7 @@ import type { Update } from '../../protocol/call.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import { isObject, type RawObject } from '../../protocol/json-text.ts'
 import type { ServerEra } from '../server-era.ts'
+import { NoRoom } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
 import { sendLogLevel } from './group-log-level.ts'
 import { profileSource } from './catalog-keys.ts'
@@ -14,7 +15,10 @@ import type { NotificationRouter } from './notification-router.ts'
 import { waitUntilReady } from './wait-until-ready.ts'
 import type { WorkerSlot } from './worker-slots.ts'
 
-/** Throws `upstream_closed` if the worker or its group has ended meanwhile; the worker is then ended. */
+/**
+ * Throws `upstream_closed` if the worker or its group has ended meanwhile, and `NoRoom` if the worker was to be replaced:
+ * the calls that wait for it were sent to none, and wait on for the next one. The worker is then ended.
+ */
 export async function activateWorker(
   group: IsolationGroup,
   serverEra: ServerEra,
@@ -35,7 +39,7 @@ export async function activateWorker(
   if (group.ended || worker.closed) {
     group.workers.delete(worker)
     void worker.close()
-    throw new Refusal('upstream_closed')
+    throw slot.isReplaced && !group.ended ? new NoRoom() : new Refusal('upstream_closed')
   }
   if (!group.hasLostState) return
   group.hasLostState = false

@@ -32,7 +32,7 @@ export interface PoolNeeds {
   readonly takeReserve: () => WorkerSlot | undefined
   /**
    * Starts a worker of the group in the slot and adds it to the group. Throws a `Refusal`; `NoRoom` if one worker
-   * runs and only one process of this server can run (single-instance.ts).
+   * runs and only one process of this server can run (single-instance.ts), or if the worker was replaced meanwhile.
    */
   readonly start: (group: IsolationGroup, slot: WorkerSlot) => Promise<Worker>
   /** Makes a catalog worker with the right handshake a worker of the group; undefined if there is none. */
