@@ -103,8 +103,16 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
   }
 
   move(to: WorkerState): void {
-    if (to === 'retiring') this.isReplaced = true
+    const wasUsable = this.state === 'idle' || this.state === 'busy' || this.state === 'unresponsive'
     this.#states.move(this, to)
+    if (to === 'retiring') this.isReplaced = true
+    if (wasUsable && this.isReplaced && (to === 'retiring' || to === 'ending')) this.#noteLostState()
+  }
+
+  /** From now on, and not only from its end on, a worker of the group takes its place and knows nothing of it. */
+  #noteLostState(): void {
+    const { group } = this.owner
+    if (group && group.endsAfter !== 'every call') group.hasLostState = true
   }
 
   /** Gives the worker another purpose, unless it has ended. */

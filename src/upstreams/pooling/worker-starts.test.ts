@@ -90,6 +90,8 @@ function createFixture(resourceUris: readonly string[] = []) {
   return { group, crash, told, start }
 }
 
+const changed = 'notifications/tools/list_changed'
+
 test('calls that wait for a worker that is replaced before it has served any are not refused: they wait on', async () => {
   const { group, start } = createFixture(['file:///a'])
   const { slot, worker } = start()
@@ -113,4 +115,41 @@ test('calls that wait for a worker that crashes, or whose session ends, are refu
     else await crash(0)
     expect(asRefusal(await failure)?.code).toBe('upstream_closed')
   }
+})
+
+test('a session is told once that its worker is replaced, when the next one starts beside it', async () => {
+  const { crash, told, start } = createFixture()
+  const first = start()
+  const old = await first.worker
+  expect(told).toEqual([])
+  old.reserve()
+  first.slot.retire()
+  expect(old.state).toBe('retiring')
+  await start().worker
+  expect([told, old.state]).toEqual([[changed], 'retiring'])
+  old.unreserve()
+  await settled()
+  expect(first.slot.ended).toBe(true)
+  // Another one that is needed beside it has lost nothing.
+  await start().worker
+  expect(told).toEqual([changed])
+  await crash(2)
+  await start().worker
+  expect(told).toEqual([changed, changed])
+})
+
+test('a session is told once that its worker is replaced, if the old one crashes or ends before the next one starts', async () => {
+  const { crash, told, start } = createFixture()
+  const first = start()
+  ;(await first.worker).reserve()
+  first.slot.retire()
+  await start().worker
+  await crash(0)
+  const third = start()
+  await third.worker
+  expect([first.slot.ended, told]).toEqual([true, [changed]])
+  third.slot.retire()
+  expect(third.slot.ended).toBe(true)
+  await start().worker
+  expect(told).toEqual([changed, changed])
 })

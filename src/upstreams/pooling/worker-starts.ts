@@ -230,10 +230,10 @@ export class WorkerStarts {
     if (group) {
       group.workers.delete(worker)
       notifications.unwatchedOf(group, worker)
-      if (slot.isReplaced && group.endsAfter !== 'every call') group.hasLostState = true
     }
     if (!expected && !expectsEnds()) {
-      if (group) group.hasLostState = true
+      // What a retiring worker remembers was lost when it got no further call.
+      if (group && slot.previous !== 'retiring') group.hasLostState = true
       // An end before the handshake is a failed start, which is counted where the worker is opened.
       const hasHandshake = slot.previous !== 'starting'
       if (hasHandshake) this.#restartsOf(slot)?.failed(clock.now(), 'ended')
