@@ -28,6 +28,9 @@ export interface RecyclingNeeds {
 /** Ages differ by up to this share, so that workers that were started together do not end together. */
 const jitter = 0.1
 
+/** A worker without a call is replaced for its memory after this time at the earliest, in milliseconds. */
+const unusedMs = 10 * 60_000
+
 export class Recycling {
   readonly #needs: RecyclingNeeds
   /** The share of the age at which each worker is replaced. */
@@ -54,7 +57,7 @@ export class Recycling {
       const { instance, isReplaced } = slot
       // One that was being started when its end was asked for has been used by the calls that waited for it.
       const isOld = instance && ageMs > 0 && now - instance.startedMs >= ageMs * this.#shareOf(instance)
-      const isBig = memoryBytes > 0 && (instance?.memoryBytes ?? 0) > memoryBytes
+      const isBig = memoryBytes > 0 && (instance?.memoryBytes ?? 0) > memoryBytes && isJudged(slot, now)
       if (isReplaced || isOld || isBig) slot.retire()
     }
     for (const wait of this.#waits) {
@@ -75,4 +78,12 @@ export class Recycling {
     this.#shares.set(instance, share)
     return share
   }
+}
+
+/**
+ * Whether the memory of a worker says that it has grown. One that was just started, such as a spare, is as big as any that
+ * would take its place: it would be replaced again and again.
+ */
+function isJudged({ instance, worker }: WorkerSlot<AgingInstance>, nowMs: number): boolean {
+  return (worker?.callsBegun ?? 0) > 0 || (instance !== undefined && nowMs - instance.startedMs >= unusedMs)
 }

@@ -108,7 +108,7 @@ export const stdioOptions: OptionTable<StdioSettings> = {
     path: 'upstream.pool.recycle.memory',
     kind: 'bytes',
     about:
-      'A process that takes more memory than this, with all processes that it starts, gets no further call and is replaced when its calls are over; 0: never. What it keeps for its clients is lost, as when it crashes.',
+      'A process that takes more memory than this, with all processes that it starts, gets no further call and is replaced when its calls are over; 0: never. One without a call so far is replaced after ten minutes at the earliest. What it keeps for its clients is lost, as when it crashes.',
     default: 0,
     min: 0,
     max: 1024 ** 5,
