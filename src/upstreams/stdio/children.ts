@@ -7,11 +7,13 @@
 import { stayAwake, type Timer } from '../../base/clock.ts'
 import type { Child, ChildCommand, ChildSettings, StartedChild } from './child.ts'
 import { createContainment } from './containment.ts'
-import type { WorkerLimits } from './limits.ts'
+import type { LimitName, WorkerLimits } from './limits.ts'
 import { createMemoryWatch } from './memory-watch.ts'
 import { FailedChild, spawnChild } from './spawn.ts'
 
 export interface Children {
+  /** Gets ready to enforce the limits of children, before the first one. @returns those that control groups enforce */
+  enforceLimits(): ReadonlySet<LimitName>
   /** Starts a child; a failed start is reported as its exit. @param purpose for the event `workerStarted` */
   start(command: ChildCommand, purpose: string): Child
   /** Ends all children: step by step, or by SIGKILL at once if `isForced`. A forced call may follow a first one. */
@@ -45,6 +47,7 @@ export function createChildren(needs: ChildrenNeeds): Children {
   }
 
   return {
+    enforceLimits: () => containment.enforce(),
     start(command, purpose) {
       if (closing) return new FailedChild(Promise.resolve('ECANCELED'), needs.memory)
       const child = spawnChild(command, { ...needs, containment, purpose })

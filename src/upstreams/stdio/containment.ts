@@ -21,7 +21,13 @@ export interface Containment {
   open(): WorkerContainment
   /** Cleans up in the background. No worker may be started after this. */
   close(): Promise<void>
-  /** The limits that control groups enforce; none before the first worker. */
+  /**
+   * Has control groups enforce the limits, as far as they can from now on; else that happens for the first worker. Once
+   * another server of our process has started its own, there may be processes that stand in the way.
+   * @returns the limits that are enforced
+   */
+  enforce(): ReadonlySet<LimitName>
+  /** The limits that control groups enforce; none before `enforce` or the first worker. */
   readonly enforced: ReadonlySet<LimitName>
   /** How often all processes of the machine were scanned. */
   readonly scans: number
@@ -62,6 +68,8 @@ export interface ContainmentNeeds {
   readonly limits?: WorkerLimits | undefined
   /** False in tests of the mark alone. */
   readonly mayUseControlGroups?: boolean
+  /** The folder of our own control group, for tests. */
+  readonly ownGroup?: string
 }
 
 export function createContainment(needs: ContainmentNeeds): Containment {
@@ -81,7 +89,9 @@ export function createContainment(needs: ContainmentNeeds): Containment {
         'there is no /proc: what a server starts in a session of its own is not found when the server ends',
       )
     }
-    groups = mayUseControlGroups ? createControlGroups(marks.gateway, clock, log, needs.limits) : undefined
+    groups = mayUseControlGroups
+      ? createControlGroups(marks.gateway, clock, log, needs.limits, needs.ownGroup)
+      : undefined
     return createReaper({ clock, log, gateway: marks.gateway, controlGroups: groups?.folder, path: needs.path })
   }
 
@@ -126,6 +136,10 @@ export function createContainment(needs: ContainmentNeeds): Containment {
       await Promise.all(releases)
       await groups?.close()
       reaper?.close()
+    },
+    enforce() {
+      reaper ??= begin()
+      return this.enforced
     },
     get enforced() {
       return groups?.enforced ?? new Set()

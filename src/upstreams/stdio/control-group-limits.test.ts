@@ -6,7 +6,9 @@ import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { enforcedByGroups, hasExceededMemory } from './control-group-limits.ts'
+import { createContainment } from './containment.ts'
 import { createControlGroups } from './control-groups.ts'
+import { limitsOfMachine, unenforceableLimits } from './unenforceable-limits.ts'
 
 const gateway = '0123456789abcdef0123456789abcdef'
 const own = `${process.pid}`
@@ -96,6 +98,26 @@ test('a worker whose limits cannot be set is told of, and not moved', async () =
   )
   expect(await worker?.members()).toEqual({ known: [], isEmpty: true })
   expect(untold).toBe(0)
+})
+
+test('limits are enforced before the first worker, or known to be lacking: processes of others may have come meanwhile', async () => {
+  const wanted = { limitMemoryBytes: 0, limitCpu: '50%', limitPids: 64, limitUser: undefined }
+  for (const others of ['', '4194303\n']) {
+    const ownGroup = fakeGroup({ 'cgroup.controllers': all })
+    expect([...enforcedByGroups(ownGroup)]).toContain('cpu')
+    writeFileSync(join(ownGroup, 'cgroup.procs'), `${own}\n${others}`)
+    const containment = createContainment({
+      clock: systemClock,
+      log: silentLog,
+      limits: { cpu: 50, pids: 64 },
+      ownGroup,
+    })
+    const enforced = containment.enforce()
+    expect([...enforced].toSorted()).toEqual(others === '' ? ['cpu', 'pids'] : [])
+    const lacking = unenforceableLimits(wanted, limitsOfMachine(enforced)).map(({ key }) => key)
+    expect(lacking).toEqual(others === '' ? [] : ['limitCpu', 'limitPids'])
+    await containment.close()
+  }
 })
 
 test('only a kill by the kernel for lack of memory counts as one', () => {

@@ -8,7 +8,7 @@ import { limitsOf } from './limits.ts'
 import { LimitError, limitPaths } from './limit-error.ts'
 import type { StdioSettings } from './options.ts'
 import { systemUser } from './system-user.ts'
-import { unenforceableLimits } from './unenforceable-limits.ts'
+import { limitsOfMachine, type UnenforceableLimit, unenforceableLimits } from './unenforceable-limits.ts'
 
 export interface StdioProgramNeeds extends Pick<PooledUpstreamNeeds, 'clock' | 'log' | 'events' | 'memory'> {
   readonly settings: PooledUpstreamNeeds['settings'] & StdioSettings
@@ -27,11 +27,17 @@ export function createStdioProgram({ settings, clock, log, events, memory }: Std
     log,
     startTimeoutMs,
   })
+  const checked = (lacking: readonly UnenforceableLimit[]): readonly UnenforceableLimit[] => {
+    const refused = lacking.find(({ isExcusable }) => !isExcusable || !settings.limitBestEffort)
+    if (refused) throw new LimitError(refused)
+    return lacking
+  }
   return {
     async load() {
-      const lacking = unenforceableLimits(settings)
-      const [refused] = lacking.filter(({ isExcusable }) => !isExcusable || !settings.limitBestEffort)
-      if (refused) throw new LimitError(refused)
+      let lacking = checked(unenforceableLimits(settings))
+      // What seems possible may fail. Before the first `await`: processes that other servers start may stand in the way.
+      if (Object.keys(limits).length > 0)
+        lacking = checked(unenforceableLimits(settings, limitsOfMachine(children.enforceLimits())))
       const names = lacking.map(({ key }) => limitPaths[key]).join(', ')
       if (names !== '')
         log.warn({ limits: names }, 'limits of the server cannot be enforced here, and it is started without')

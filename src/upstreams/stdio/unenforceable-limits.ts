@@ -24,8 +24,8 @@ const groupWays = [
   'limits.bestEffort: true starts the server without this limit',
 ]
 
-/** Without those that are enforced. @param machine what can be enforced, for tests */
-export function unenforceableLimits(settings: Settings, machine: Machine = thisMachine()): UnenforceableLimit[] {
+/** Without those that are enforced. @param machine what can be enforced */
+export function unenforceableLimits(settings: Settings, machine: Machine = limitsOfMachine()): UnenforceableLimit[] {
   const found: UnenforceableLimit[] = []
   const limits = limitsOf(settings)
   for (const name of ['memory', 'cpu', 'pids'] as const) {
@@ -55,9 +55,10 @@ export interface Machine {
   hasUser(name: string): boolean
 }
 
-function thisMachine(): Machine {
+/** @param groups what control groups can limit here; else what they seem to */
+export function limitsOfMachine(groups: ReadonlySet<LimitName> = enforcedByGroups()): Machine {
   return {
-    groups: enforcedByGroups(),
+    groups,
     hasProc: existsSync('/proc/self/statm'),
     isRoot: process.getuid?.() === 0,
     hasUser: (name) => systemUser(name) !== undefined,
