@@ -21,10 +21,11 @@ export class InternalRequests {
   /** The answer to a request. Rejects with `upstream_timeout`, or with the error given to `fail` or `failAll`. */
   wait(id: number, method: string, timeoutMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(timeoutMs, () => {
-        this.#open.delete(id)
-        reject(new Refusal('upstream_timeout'))
-      })
+      const timedOut = (): void => {
+        if (this.#open.delete(id)) reject(new Refusal('upstream_timeout'))
+      }
+      // If the event loop was blocked past this timer, the answer may be there unread: `setImmediate` lets it be read first.
+      const timer = this.#clock.after(timeoutMs, () => void setImmediate(timedOut))
       const over = (): void => {
         timer.stop()
         this.#open.delete(id)
