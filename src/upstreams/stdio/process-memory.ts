@@ -6,11 +6,15 @@
  * largest part is counted once. Not found: a process that has left both the session and its ancestors, as daemons do.
  */
 import { readdirSync, readFileSync } from 'node:fs'
+import { endianness } from 'node:os'
 import { statOf } from '../../base/proc-stat.ts'
 
 /** So many processes are looked at before other work gets a turn: about a millisecond. */
 const atOnce = 50
-const pageBytes = 4096
+/** Of most machines; those with ARM processors have larger pages as well. */
+const usualPageBytes = 4096
+/** The entry of the auxiliary vector that has the size of a page (`AT_PAGESZ`). [getauxval(3)] */
+const pageSizeEntry = 6
 
 /** @returns the memory of each of these process trees, by its root, in bytes */
 export async function memoryOfTrees(
@@ -28,6 +32,7 @@ export async function memoryOfTrees(
     append(children, stat.parent, stat.pid)
     append(sessions, stat.session, stat.pid)
   }
+  const pageBytes = pageBytesOf(folder)
   const found = new Map<number, number>()
   for (const root of roots) {
     const members = new Set([root, ...(sessions.get(root) ?? [])])
@@ -53,6 +58,23 @@ function pagesOf(pid: number, folder: string): { readonly own: number; readonly 
     // It has ended.
     return { own: 0, shared: 0 }
   }
+}
+
+/** The auxiliary vector of our process is pairs of words: a type and its value. */
+function pageBytesOf(folder: string): number {
+  try {
+    const bytes = readFileSync(`${folder}/self/auxv`)
+    const wordBytes = process.arch === 'arm' || process.arch === 'ia32' ? 4 : 8
+    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const isLittle = endianness() === 'LE'
+    const word = (at: number): number =>
+      wordBytes === 4 ? words.getUint32(at, isLittle) : Number(words.getBigUint64(at, isLittle))
+    for (let at = 0; at + 2 * wordBytes <= bytes.length; at += 2 * wordBytes)
+      if (word(at) === pageSizeEntry) return word(at + wordBytes)
+  } catch {
+    // No such file, or it may not be read.
+  }
+  return usualPageBytes
 }
 
 function listed(folder: string): readonly string[] {
