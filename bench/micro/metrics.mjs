@@ -42,7 +42,11 @@ function gatewayWith(events) {
     limits: { maxConnections: sessions },
     clock: systemClock,
   })
-  return { events, overview, operations: () => ({ workers: () => workers, state: () => ({ access: 'open' }) }) }
+  return {
+    events,
+    overview,
+    operations: () => ({ workers: () => workers, state: () => ({ access: 'open', breaker: { state: 'closed' } }) }),
+  }
 }
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1]
