@@ -231,7 +231,7 @@ function asStartError(error: unknown): UpstreamStartError {
   return error instanceof UpstreamStartError ? error : new UpstreamStartError(String(error))
 }
 
-/** Good as long as any member is; those that are not are named. */
+/** A merged endpoint is healthy while at least one member is; the detail names the unhealthy members. */
 function mergedHealth(checks: readonly HealthCheck[], names: readonly string[]): HealthCheck {
   const bad = checks.flatMap(({ ok, detail }, at) => (ok ? [] : [`${names[at] ?? ''}: ${detail ?? 'not ok'}`]))
   const ok = bad.length < checks.length

@@ -33,7 +33,7 @@ Examples:
   mcplex sessions close 1f09ab                     end it: its calls are cancelled, its client begins another one
   mcplex sessions --closed --reason evicted        those that have ended, of the last 10,000
 
-A session is named by the label that the log has, or the beginning of it; its id is told to nobody. Exit codes: 0 listed
+A session is named by its label, as in the log, or by the first characters of it; the session id is never shown. Exit codes: 0 listed
 or closed, 1 there is no such mcplex or session, 2 wrong usage, 77 the token was not accepted.`
 
 export const sessionsVerb: Subcommand<SessionsRequest> = {
@@ -50,7 +50,7 @@ export const sessionsVerb: Subcommand<SessionsRequest> = {
       .addOption(new Option('--reason <word>', 'Of --closed: only those that ended for this reason.'))
       .addOption(new Option('--limit <n>', 'How many at most, up to 1000.').default('100'))
     addDoorOptions(command)
-    addOutputOptions(command, 'One JSON object on stdout: the sessions, or the one that was closed.')
+    addOutputOptions(command, 'One JSON object on stdout: the list of sessions, or the label of the closed session.')
     command.action((action?: string, label?: string) => {
       const options = command.opts<{ closed?: true; client?: string; reason?: string; limit: string }>()
       asked({

@@ -11,7 +11,7 @@ type Change = Extract<UpstreamsAction, { readonly kind: UpstreamChange }>
 
 const lookEveryMs = 250
 
-/** A call may take an hour; whoever waits longer than this looks at the list instead. */
+/** The longest wait of `--wait`: calls may take an hour, and `mcplex upstreams` shows those that are left. */
 const longestWaitMs = 600_000
 
 /** @throws CommandFailed if there is no such server, the instance does not answer, or the wait takes too long */
