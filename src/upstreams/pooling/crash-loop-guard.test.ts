@@ -132,3 +132,14 @@ test('where only one worker can run, a start is explained by a worker that ran w
   crashLoopGuard.startFailed(new RestartBackoff(), ended, { ...alone, isNeutral: true })
   expect([crashLoopGuard.fault, onlyOne.isKnown], 'alone, it has another cause').toEqual(['it ended', false])
 })
+
+test('a failure counts at once, unless a worker that runs beside may be its cause', () => {
+  const { crashLoopGuard } = createFixture(() => true)
+  const [beside, byItself, refused] = [new RestartBackoff(), new RestartBackoff(), new RestartBackoff()]
+  expect([
+    crashLoopGuard.startFailed(beside, ended, { ...alone, wasBeside: true }),
+    crashLoopGuard.startFailed(byItself, ended, alone),
+    crashLoopGuard.startFailed(refused, refusal, { ...alone, wasBeside: true }),
+  ]).toEqual([true, false, false])
+  expect([beside, byItself, refused].map((own) => own.pauseMs(1_000_000) > 0)).toEqual([false, true, true])
+})

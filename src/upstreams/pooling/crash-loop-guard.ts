@@ -31,8 +31,12 @@ export interface CrashLoopGuard {
   mayStart(own: RestartBackoff): boolean
   /** The back-off of the catalog workers of a source. */
   ofSource(source: string): RestartBackoff
-  /** @param own the back-off of the group or source that the worker was for, if any */
-  startFailed(own: RestartBackoff | undefined, failure: StartFailure, start: StartContext): void
+  /**
+   * Counts a failed start. @param own the back-off of the group or source that the worker was for, if any
+   * @returns whether another worker may be the cause. It is not counted in `own` then: explain-start.ts finds out first,
+   * so that calls of the group wait meanwhile, and are not refused for a failure that is taken back.
+   */
+  startFailed(own: RestartBackoff | undefined, failure: StartFailure, start: StartContext): boolean
   /** Makes a test start, unless one has succeeded a moment ago. */
   check(serverEra: ServerEra): void
   /** Resolves when no test start is in progress. Never rejects. */
@@ -124,14 +128,16 @@ export function createCrashLoopGuard(needs: {
       const now = clock.now()
       const hasRun = failure.fault !== 'not_run'
       const failed = hasRun ? 'start' : 'not_run'
-      own?.failed(now, failed)
-      if (failure.fault === 'refused' && !isNeutral) return
+      const isOpen = failure.fault === 'ended' && (start.wasBeside || needs.isOneRunning())
+      if (!isOpen) own?.failed(now, failed)
+      if (failure.fault === 'refused' && !isNeutral) return isOpen
       if (isExplained(failure, start)) fault = undefined
       else if (fault !== undefined || !hasRun || isNeutral) {
         fault = failure.detail
         forAll.failed(now, failed)
         if (!needs.isOneRunning()) onlyOne.failedAlone()
       } else if (!hasPassed()) test(serverEra)
+      return isOpen
     },
     check(serverEra) {
       if (!hasPassed()) test(serverEra)

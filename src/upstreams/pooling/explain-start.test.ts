@@ -8,29 +8,22 @@ import { createSingleInstance } from './single-instance.ts'
 
 const failure = new Error('it ended')
 
-test('a start beside another worker waits for the check, even if that worker is ended meanwhile', async () => {
+test.each([
+  ['is locked: it does not count', true],
+  ['has another cause: it counts from then on', false],
+] as const)('what a failed start beside another worker is waits for the check, and %s', async (_name, isLocked) => {
   const clock = manualClock()
   const onlyOne = createSingleInstance({ clock, log: silentLog, changed() {} })
   const own = new RestartBackoff()
-  own.failed(clock.now(), 'start')
   let checked = (): void => {}
-  const result = explainStart(own, 'ended', failure, true, {
+  const result = explainStart(own, failure, {
     clock,
     onlyOne,
-    isOneRunning: () => false,
     checked: () => new Promise<void>((resolve) => (checked = resolve)),
   })
-  onlyOne.found('it is locked')
+  expect(own.pauseMs(clock.now()), 'meanwhile calls of the group may start another one').toBe(0)
+  if (isLocked) onlyOne.found('it is locked')
   checked()
-  expect(await result).toBeInstanceOf(NoRoom)
-  expect(own.pauseMs(clock.now()), 'the failure does not count').toBe(0)
-})
-
-test('a start that failed alone, or was refused, is not explained', async () => {
-  const clock = manualClock()
-  const onlyOne = createSingleInstance({ clock, log: silentLog, changed() {} })
-  onlyOne.found('it is locked')
-  const needs = { clock, onlyOne, isOneRunning: () => false, checked: () => Promise.resolve() }
-  expect(await explainStart(new RestartBackoff(), 'ended', failure, false, needs)).toBe(failure)
-  expect(await explainStart(new RestartBackoff(), 'refused', failure, true, needs)).toBe(failure)
+  expect((await result) instanceof NoRoom).toBe(isLocked)
+  expect(own.pauseMs(clock.now()) > 0).toBe(!isLocked)
 })

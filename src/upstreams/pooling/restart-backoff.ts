@@ -27,11 +27,6 @@ export class RestartBackoff {
     this.#failures = [...this.#recent(nowMs), { atMs: nowMs, failure }]
   }
 
-  /** Takes the last failure back: it had another cause. */
-  forgive(): void {
-    this.#failures.pop()
-  }
-
   /** Milliseconds to wait before the next start; 0 if it may be now. */
   pauseMs(nowMs: number): number {
     const recent = this.#recent(nowMs)

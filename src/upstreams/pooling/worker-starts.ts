@@ -8,7 +8,7 @@ import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import type { ServerEra } from '../server-era.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Worker, WorkerEvents } from '../worker.ts'
-import { type StartFault, startFailure, type WorkerExit } from '../worker-exit.ts'
+import { startFailure, type WorkerExit } from '../worker-exit.ts'
 import { activateWorker } from './activate-worker.ts'
 import type { CatalogWorker, CatalogWorkerStart } from './catalog-workers.ts'
 import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
@@ -83,7 +83,7 @@ export class WorkerStarts {
       throw error
     }
     slot.owner.group = group
-    let fault: StartFault | undefined
+    let isOpen = false
     const wasBeside = this.#isOneRunning()
     const opened = slot.open({
       ...this.eventsOf(serverEra.codec, slot),
@@ -94,14 +94,13 @@ export class WorkerStarts {
       mustDiscover: this.#needs.onlyOne.isUndecided && wasBeside,
       // In groups of several principals the handshake is neutral.
       failed: (failure) => {
-        fault = failure.fault
         const isNeutral = group.attribution === 'several'
-        this.crashLoopGuard.startFailed(group.restarts, failure, { isNeutral, wasBeside, serverEra })
+        isOpen = this.crashLoopGuard.startFailed(group.restarts, failure, { isNeutral, wasBeside, serverEra })
       },
       connected: () => this.#noteOpening(slot),
     })
     const { worker } = await opened.catch(async (error: unknown) => {
-      throw await this.#explained(group.restarts, fault, error, wasBeside)
+      throw isOpen ? await this.#explained(group.restarts, error) : error
     })
     if (serverEra.codec.era === 'legacy') this.crashLoopGuard.started()
     return this.#activate(group, serverEra, slot, worker)
@@ -125,7 +124,7 @@ export class WorkerStarts {
     const restarts = this.crashLoopGuard.ofSource(source)
     slot.owner.source = source
     const wasBeside = this.#isOneRunning()
-    let fault: StartFault | undefined
+    let isOpen = false
     const opened = slot.open({
       ...this.eventsOf(serverEra.codec, slot),
       caller: { ...ownCaller(serverEra), client: ownDescription(serverEra, announced, info) },
@@ -133,9 +132,8 @@ export class WorkerStarts {
       attribution: 'several',
       mustDiscover: true,
       failed: (failure) => {
-        fault = failure.fault
         const isNeutral = info === undefined && Object.keys(announced).length === 0
-        this.crashLoopGuard.startFailed(restarts, failure, { isNeutral, wasBeside, serverEra })
+        isOpen = this.crashLoopGuard.startFailed(restarts, failure, { isNeutral, wasBeside, serverEra })
       },
       connected: (worker) => {
         this.#noteOpening(slot)
@@ -143,7 +141,7 @@ export class WorkerStarts {
       },
     })
     const { worker, serverDescription } = await opened.catch(async (error: unknown) => {
-      throw await this.#explained(restarts, fault, error, wasBeside)
+      throw isOpen ? await this.#explained(restarts, error) : error
     })
     if (!worker.closed) slot.move('idle')
     this.crashLoopGuard.started()
@@ -210,15 +208,9 @@ export class WorkerStarts {
     return group?.restarts ?? (source === undefined ? undefined : this.crashLoopGuard.ofSource(source))
   }
 
-  #explained(own: RestartBackoff, fault: StartFault | undefined, error: unknown, wasBeside: boolean): Promise<unknown> {
+  #explained(own: RestartBackoff, error: unknown): Promise<unknown> {
     const { clock, onlyOne } = this.#needs
-    const isOneRunning = (): boolean => this.#isOneRunning()
-    return explainStart(own, fault, error, wasBeside, {
-      clock,
-      onlyOne,
-      isOneRunning,
-      checked: () => this.crashLoopGuard.checked(),
-    })
+    return explainStart(own, error, { clock, onlyOne, checked: () => this.crashLoopGuard.checked() })
   }
 
   #ended(slot: WorkerSlot, worker: Worker, expected: boolean): void {
