@@ -14,6 +14,8 @@ const root = join(import.meta.dirname, '..')
 const forVitest = process.argv.slice(2)
 /** If more files than this fail, it is no chance. */
 const mostRunAgain = 3
+/** How many of the files that took longest are named. */
+const slowestNamed = 15
 
 const build = await run('build', ['scripts/build.mjs', '--if-stale'])
 // Tests that were asked for by name may not need the part that does not compile.
@@ -38,6 +40,7 @@ process.exitCode = failed === 0 ? 0 : 1
  */
 async function testsOf(args) {
   const first = await vitest(args)
+  if (args.length === 0) for (const { name, seconds } of first.slowest) console.log(`slow: ${seconds} s ${name}`)
   if (
     args.length > 0 ||
     first.failed === 0 ||
@@ -75,9 +78,16 @@ function readReport(path) {
       assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
     )
     const failedFiles = failedIn.map(({ name }) => relative(root, name))
-    return { passed: numPassedTests, failed: numFailedTests, failedFiles, failedTests }
+    const slowest = testResults
+      .map(({ name, startTime, endTime }) => ({
+        name: relative(root, name),
+        seconds: Math.round((endTime - startTime) / 1000),
+      }))
+      .sort((one, other) => other.seconds - one.seconds)
+      .slice(0, slowestNamed)
+    return { passed: numPassedTests, failed: numFailedTests, failedFiles, failedTests, slowest }
   } catch {
-    return { passed: 0, failed: 1, failedFiles: [], failedTests: [] }
+    return { passed: 0, failed: 1, failedFiles: [], failedTests: [], slowest: [] }
   }
 }
 
