@@ -66,8 +66,8 @@ function toolSessions(upstream: string, { sessionServices }: CreateUpstreamNeeds
   }
 }
 
-function principalOf({ tenant, subject }: CallerFacts): Principal {
-  return { tenant, subject }
+function principalOf({ tenant, issuer, subject }: CallerFacts): Principal {
+  return { tenant, subject, ...(issuer !== undefined && { issuer }) }
 }
 
 /** Events of one upstream: those of its workers name it, because workers are counted for each upstream. */

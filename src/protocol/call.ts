@@ -12,10 +12,32 @@ import type { Answer, RpcId } from './jsonrpc.ts'
 /** The two protocol families: sessions (up to 2025-11-25) and stateless requests (from 2026-07-28). */
 export type EraName = 'legacy' | 'modern'
 
-/** The authenticated identity of a caller. `subject` is unique within `tenant`. */
+/** The authenticated identity of a caller, and what its credentials allow. Compare by `principalKey`, never by the subject alone. */
 export interface Principal {
+  /** The name of the tenant. */
   readonly tenant: string
+  /** Unique within tenant and issuer. */
   readonly subject: string
+  /** Who vouches for the subject: the URL of an OAuth issuer, `keys` or `proxy`; undefined where there are no credentials. */
+  readonly issuer?: string
+  /** What the credentials grant; undefined if they limit nothing. */
+  readonly scopes?: readonly string[]
+  /** The id of the API key, which may be logged. */
+  readonly keyId?: string
+  /** When the credentials expire, in milliseconds since 1970; undefined if they do not. */
+  readonly expiresAtMs?: number
+}
+
+/**
+ * What two requests of one principal have in common: tenant, issuer and subject, not the credentials, which are renewed. The
+ * parts of a key of all that is kept for a principal.
+ */
+export function principalKey({
+  tenant,
+  issuer = '',
+  subject,
+}: Pick<Principal, 'tenant' | 'issuer' | 'subject'>): string[] {
+  return [tenant, issuer, subject]
 }
 
 /** A client's description of itself: from `initialize` for a session, from `_meta` of each stateless request. */

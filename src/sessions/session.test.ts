@@ -50,17 +50,24 @@ describe('the end of a session', () => {
 })
 
 const name = fc.oneof(fc.string(), fc.constantFrom('a/b', 'a', 'b', '', '%2F', '/', 'a%2Fb'))
-const principal = fc.record({ tenant: name, subject: name })
+const principal = fc.record({ tenant: name, issuer: name, subject: name })
 const id = fc.string({ unit: fc.constantFrom(...'azAZ09-_'.split('')), minLength: 43, maxLength: 43 })
 
-test('the key of a session differs for any other tenant, subject or id', () => {
+test('the key of a session differs for any other tenant, issuer, subject or id', () => {
   fc.assert(
     fc.property(principal, id, principal, id, (one, its, other, theirs) => {
-      const isSame = one.tenant === other.tenant && one.subject === other.subject && its === theirs
+      const isSame =
+        one.tenant === other.tenant && one.issuer === other.issuer && one.subject === other.subject && its === theirs
       expect(sessionKey(one, its) === sessionKey(other, theirs)).toBe(isSame)
     }),
     { numRuns: 1000 },
   )
+})
+
+test('the key of a session stays the same when the credentials of its principal are renewed', () => {
+  const who = { tenant: 'acme', issuer: 'https://login.example.com', subject: 'ann' }
+  const renewed = { ...who, scopes: ['mcp:tools'], expiresAtMs: 2 }
+  expect(sessionKey({ ...who, scopes: [], expiresAtMs: 1 }, 'id')).toBe(sessionKey(renewed, 'id'))
 })
 
 const anyJson = fc

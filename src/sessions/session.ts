@@ -4,7 +4,7 @@
  */
 import { bytesOf, bytesOfValue } from '../base/memory-budget.ts'
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
-import type { Principal, ClientDescription } from '../protocol/call.ts'
+import { type Principal, type ClientDescription, principalKey } from '../protocol/call.ts'
 
 export interface Session {
   readonly id: string
@@ -21,9 +21,9 @@ export interface Session {
   readonly uris: readonly string[]
 }
 
-/** The key of a session's record. It contains tenant, subject and id, so the id of another principal's session finds nothing. */
+/** The key of a session's record. It contains tenant, issuer, subject and id, so the id of another principal's session finds nothing. */
 export function sessionKey(principal: Principal, id: string): string {
-  return `session/${encodeURIComponent(principal.tenant)}/${encodeURIComponent(principal.subject)}/${id}`
+  return `session/${principalKey(principal).map(encodeURIComponent).join('/')}/${id}`
 }
 
 export function toRecord(session: Session): JsonObject {

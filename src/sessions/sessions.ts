@@ -1,5 +1,5 @@
 /**
- * Opens, finds, changes and ends sessions, always by tenant, subject and id.
+ * Opens, finds, changes and ends sessions, always by tenant, issuer, subject and id.
  *
  * The record of a session is in the backplane and is the truth (session-records.ts). Besides, this instance holds a
  * `LiveSession` for each session that it serves. A sweep ends live sessions that are idle, too old, or did not complete their

@@ -9,7 +9,9 @@ export type AnyState = Record<string, unknown>
 export interface ToolCall<State extends object = AnyState> {
   /** The tenant of the caller; `default` where clients need no credentials. */
   readonly tenant: string
-  /** The caller, unique within the tenant; `anonymous` where clients need no credentials. */
+  /** Who vouches for the subject: the URL of an OAuth issuer, `keys` or `proxy`; undefined where clients need no credentials. */
+  readonly issuer: string | undefined
+  /** The caller, unique within tenant and issuer; `anonymous` where clients need no credentials. */
   readonly subject: string
   /** The session of the caller; undefined for a client of the stateless revision, which has none. */
   readonly session: ToolSession<State> | undefined

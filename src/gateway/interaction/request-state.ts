@@ -1,6 +1,6 @@
 /**
  * Encrypts what goes through a client and comes back: the state of a server, or a note of where a call is suspended.
- * It opens only for the same tenant and subject, for the same request, until it expires, and only unchanged. Keys are
+ * It opens only for the same tenant, issuer and subject, for the same request, until it expires, and only unchanged. Keys are
  * replaced over time; the previous one still opens what it encrypted.
  * [2026-07-28 multi round-trip requests, requestState]
  */
@@ -8,7 +8,7 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:
 import { fromBase64url } from '../../base/base64url.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { ClientKey, Principal, WorkerId } from '../../protocol/call.ts'
+import { type ClientKey, principalKey, type Principal, type WorkerId } from '../../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../protocol/json-text.ts'
 
 /** The content of a sealed state. */
@@ -112,7 +112,7 @@ function openedOf({ kind, state, worker, callId, round, client }: JsonObject): O
 /** A digest of what a state is bound to: the principal, the method and the params. */
 function binding(principal: Principal, method: string, params: JsonObject): Buffer {
   const { _meta: _, inputResponses: __, requestState: ___, ...rest } = params
-  const bound = JSON.stringify([principal.tenant, principal.subject, method, sorted(rest)])
+  const bound = JSON.stringify([...principalKey(principal), method, sorted(rest)])
   return createHash('sha256').update(bound).digest()
 }
 

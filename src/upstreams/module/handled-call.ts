@@ -38,6 +38,9 @@ export class HandledCall implements ToolCall {
   get tenant(): string {
     return this.#needs.facts.tenant
   }
+  get issuer(): string | undefined {
+    return this.#needs.facts.issuer
+  }
   get subject(): string {
     return this.#needs.facts.subject
   }

@@ -9,6 +9,7 @@ import type { PastCall } from '../../protocol/past-call.ts'
 /** The caller of a request, for the handler that works on it. */
 export interface CallerFacts {
   readonly tenant: string
+  readonly issuer?: string
   readonly subject: string
   readonly session: string | undefined
   readonly revision: string

@@ -175,6 +175,7 @@ function edgeOf(text: string): string {
 function factsOf({ principal, client, session }: Caller): CallerFacts {
   return {
     tenant: principal.tenant,
+    ...(principal.issuer !== undefined && { issuer: principal.issuer }),
     subject: principal.subject,
     session,
     revision: client.version,

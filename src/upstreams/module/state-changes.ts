@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import { LoopTurns } from '../../base/loop-turns.ts'
+import { principalKey } from '../../protocol/call.ts'
 import { outside } from '../../use-call/call-scope.ts'
 import type { CallerFacts, ToolSessionState, ToolSessions } from './object-host.ts'
 import type { SessionChange } from './session-change.ts'
@@ -53,7 +54,7 @@ export class StateChanges {
    * wait. The change is settled when it is stored, or cannot be.
    */
   add(facts: CallerFacts, change: SessionChange): void {
-    const key = JSON.stringify([facts.tenant, facts.subject, facts.session])
+    const key = JSON.stringify([...principalKey(facts), facts.session])
     const found = this.#queues.get(key)
     const queue = found ?? { facts, waiting: [], size: 0, bytes: 0, alone: 0, conflicts: 0 }
     // A single value is bounded by the size of the state.

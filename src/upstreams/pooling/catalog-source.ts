@@ -6,7 +6,7 @@
 import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Caller } from '../../protocol/call.ts'
+import { type Caller, principalKey } from '../../protocol/call.ts'
 import { editObject, isObject, type RawObject } from '../../protocol/json-text.ts'
 import type { Worker } from '../worker.ts'
 import { modeOf, ownInfo, type ServerEra } from '../server-era.ts'
@@ -111,7 +111,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       return there
     }
     // This waits in line like a call of that client.
-    const client = caller.session ?? caller.principal.subject
+    const client = caller.session ?? JSON.stringify(principalKey(caller.principal))
     return pool.wait(group, { fairnessKey: client, clientKey: caller.session ?? '', cancel: new Cancel() })
   }
 

@@ -3,7 +3,14 @@
  * state that a replaced worker needs again. Groups with different keys share nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { ClientKey, EraName, Filter, Caller, WorkerId } from '../../protocol/call.ts'
+import {
+  type Caller,
+  type ClientKey,
+  type EraName,
+  type Filter,
+  principalKey,
+  type WorkerId,
+} from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
@@ -86,14 +93,13 @@ export interface IsolationGroup {
 
 /** The key of the group of a caller. Callers of different tenants never share a group, except in mode `shared`. */
 export function isolationGroupKey(caller: Caller, era: EraName, mode: Mode, profile: () => string): string {
-  const { tenant, subject } = caller.principal
   if (mode === 'shared') return sharedKey(era)
-  if (mode === 'tenant') return `${era}/tenant/${JSON.stringify(tenant)}`
+  if (mode === 'tenant') return `${era}/tenant/${JSON.stringify(caller.principal.tenant)}`
   if (mode === 'session' && caller.session !== undefined) {
-    return `${era}/session/${JSON.stringify([tenant, subject, caller.session])}`
+    return `${era}/session/${JSON.stringify([...principalKey(caller.principal), caller.session])}`
   }
   // A client without a session is grouped by the narrowest thing known: its principal.
-  return `${era}/${mode === 'session' ? 'principal' : mode}/${JSON.stringify([tenant, subject])}/${profile()}`
+  return `${era}/${mode === 'session' ? 'principal' : mode}/${JSON.stringify(principalKey(caller.principal))}/${profile()}`
 }
 
 function sharedKey(era: EraName): string {
