@@ -2,15 +2,13 @@
  * Finds what upstreams name and this machine lacks: a program, a working directory, the file of a module, a limit that can
  * be enforced. They are looked for as the start of the server does, but nothing is started.
  */
-import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, resolve } from 'node:path'
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { isProgram, pathOfSystem, programFiles } from '../../base/find-program.ts'
 import { unenforceableLimits } from '../../upstreams/stdio/options.ts'
 import type { UpstreamSetup } from '../../upstreams/options.ts'
 import type { Problem } from '../problem.ts'
 import type { ProvidedUpstream } from '../provided.ts'
-
-/** Where the system looks if the environment of the server has no PATH. */
-const usualPath = '/bin:/usr/bin'
 
 /** @param provided where the settings of each upstream stand */
 export function missingParts(
@@ -69,8 +67,8 @@ function ofProgram(setup: Extract<UpstreamSetup, { kind: 'stdio' }>, tell: Tell)
   // There, programs are also found by the endings of their names.
   if (process.platform === 'win32') return []
   if (command.includes('/')) return ofPath(resolve(folder, command), command, tell)
-  const path = env['PATH'] ?? usualPath
-  const found = path.split(delimiter).map((part) => resolve(folder, part, command))
+  const path = env['PATH'] ?? pathOfSystem
+  const found = programFiles(command, path, folder)
   if (found.some(isProgram)) return []
   const unusable = found.find((file) => kindOf(file) === 'file')
   if (unusable !== undefined) return [notToBeRun(unusable, tell)]
@@ -97,15 +95,6 @@ function ofPath(file: string, command: string, tell: Tell): Problem[] {
 
 function notToBeRun(file: string, tell: Tell): Problem {
   return tell('command', 'may not be run by this user', [['try', `chmod +x ${JSON.stringify(file)}`]])
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
-  } catch {
-    return false
-  }
 }
 
 /** What is at a path; undefined if there is nothing that this user can see. */

@@ -16,7 +16,7 @@ import type { SystemUser } from './system-user.ts'
 import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
-  /** Found through the PATH of `env`; no shell is involved. */
+  /** Found through the PATH of `env`; no shell reads it. */
   readonly command: string
   readonly args: readonly string[]
   /** The whole environment of the child. */

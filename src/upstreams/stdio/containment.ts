@@ -17,7 +17,10 @@ import { createReaper } from './reaper.ts'
 import { createMarks } from './worker-mark.ts'
 
 export interface Containment {
-  /** For a worker that is about to be started: from now on its processes will be ended even if we are killed. */
+  /**
+   * For a worker that is about to be started: from now on its processes will be ended even if we are killed. Throws the
+   * error of the system if its limits cannot be set.
+   */
   open(): WorkerContainment
   /** Cleans up in the background. No worker may be started after this. */
   close(): Promise<void>
@@ -39,8 +42,10 @@ export interface WorkerContainment {
   readonly worker: number
   /** To be added to the environment of its process. */
   readonly variable: Readonly<Record<string, string>>
-  /** The worker was started and `leader` leads its process group; `hasEnded` says whether the leader was collected; `unlimited` is called if limits cannot be set. */
-  started(leader: number, hasEnded: () => boolean, unlimited: () => void): void
+  /** Its control group, if it has one: for its first process to enter, or to be moved into. */
+  readonly group: ControlGroup | undefined
+  /** The worker was started and `leader` leads its process group. */
+  started(leader: number): void
   /** Whether the kernel has ended processes of the worker for lack of memory. */
   hasExceededMemory(): boolean
   /** Its process group is gone. Must be called at once, before the id of the group can be reused. */
@@ -102,16 +107,16 @@ export function createContainment(needs: ContainmentNeeds): Containment {
       const { watch, forget } = reaper
       reaper.begin()
       const worker = ++workers
+      const group = groups?.add(worker)
       let leader = 0
-      let group: ControlGroup | undefined
       return {
+        group,
         id: marks.idOf(worker),
         worker,
         variable: marks.variableOf(worker),
-        started(pid, hasEnded, unlimited) {
+        started(pid) {
           leader = pid
           watch(pid)
-          group = groups?.add(worker, pid, hasEnded, unlimited)
         },
         hasExceededMemory: () => group?.hasExceededMemory() ?? false,
         groupGone: () => forget(leader),

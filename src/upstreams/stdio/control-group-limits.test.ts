@@ -1,5 +1,5 @@
 /** Limits by control groups, in a folder that looks like one: what is written where. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -62,10 +62,16 @@ test('our process moves aside, and each worker gets its limits before it is move
   expect(read('cgroup.subtree_control')).toBe('+memory +cpu +pids')
   const folder = `mcplex-${gateway.slice(0, 16)}`
   expect(read(`${folder}/cgroup.subtree_control`)).toBe('+memory +cpu +pids')
-  const worker = groups?.add(7, 4_194_000, () => false)
-  await worker?.members()
+  const worker = groups?.add(7)
   const limits = { 'memory.max': '536870912', 'memory.oom.group': '1', 'cpu.max': '50000 100000', 'pids.max': '64' }
   for (const [name, text] of Object.entries(limits)) expect(read(`${folder}/7/${name}`), name).toBe(text)
+  expect(existsSync(join(group, folder, '7', 'cgroup.procs')), 'no process is in there yet').toBe(false)
+  worker?.move(
+    4_194_000,
+    () => false,
+    () => {},
+  )
+  await worker?.members()
   expect(read(`${folder}/7/cgroup.procs`)).toBe('4194000')
   expect(worker?.hasExceededMemory()).toBe(false)
   writeFileSync(
@@ -78,26 +84,18 @@ test('our process moves aside, and each worker gets its limits before it is move
 test('without limits nothing is enabled, and our process stays where it is', async () => {
   const group = fakeGroup({ 'cgroup.controllers': all })
   const groups = createControlGroups(gateway, systemClock, silentLog, {}, group)
-  await groups?.add(1, 4_194_000, () => false).members()
+  expect(groups?.add(1)).toMatchObject({ isLimited: false })
   expect([...(groups?.enforced ?? [])]).toEqual([])
   expect(readFileSync(join(group, 'cgroup.subtree_control'), 'utf8')).toBe('')
   expect(() => readFileSync(join(group, 'mcplex-self', 'cgroup.procs'))).toThrow('ENOENT')
 })
 
-test('a worker whose limits cannot be set is told of, and not moved', async () => {
+test('a worker whose limits cannot be set is not started', () => {
   const group = fakeGroup({ 'cgroup.controllers': all })
   const groups = createControlGroups(gateway, systemClock, silentLog, { pids: 64 }, group)
-  // Something else is where the limit would be.
-  mkdirSync(join(group, `mcplex-${gateway.slice(0, 16)}`, '3'), { recursive: true })
-  let untold = 1
-  const worker = groups?.add(
-    3,
-    4_194_000,
-    () => false,
-    () => void untold--,
-  )
-  expect(await worker?.members()).toEqual({ known: [], isEmpty: true })
-  expect(untold).toBe(0)
+  // Something else is where its group would be.
+  mkdirSync(join(group, `mcplex-${gateway.slice(0, 16)}`, '3'))
+  expect(() => groups?.add(3)).toThrow('EEXIST')
 })
 
 test('limits are enforced before the first worker, or known to be lacking: processes of others may have come meanwhile', async () => {

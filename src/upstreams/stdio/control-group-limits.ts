@@ -1,12 +1,12 @@
 /**
  * Limits by control groups (v2). A group can limit its children only if it has no processes of its own, unless it is the
- * root of all: so our own process and those that have started it move into a child if there are no others.
- * [cgroup-v2, "No Internal Process Constraint"]
+ * root of all: so our own process, those that have started it and those that it has started move into a child, if there
+ * are no others. [cgroup-v2, "No Internal Process Constraint"]
  */
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { statOf } from '../../base/proc-stat.ts'
 import { ownGroup } from './own-control-group.ts'
+import { isOwnReaper } from './reaper.ts'
 import type { LimitName, WorkerLimits } from './limits.ts'
 
 const controllers: readonly LimitName[] = ['memory', 'cpu', 'pids']
@@ -26,7 +26,7 @@ export function enforcedByGroups(own: string | undefined = ownGroup()): Readonly
   }
   const enabled = wordsIn(`${own}/cgroup.subtree_control`)
   // The root of all has no type, and may limit its children in any case.
-  const mayEnable = wordsIn(`${own}/cgroup.type`).size === 0 || isAlone(own)
+  const mayEnable = wordsIn(`${own}/cgroup.type`).size === 0 || areOurs(membersOf(own))
   const there = mayEnable ? wordsIn(`${own}/cgroup.controllers`) : enabled
   return new Set(controllers.filter((name) => there.has(name)))
 }
@@ -40,15 +40,7 @@ export function enableLimits(own: string, folder: string): ReadonlySet<LimitName
   const enabled = wordsIn(`${own}/cgroup.subtree_control`)
   const all = [...wanted].map((name) => `+${name}`).join(' ')
   try {
-    if ([...wanted].some((name) => !enabled.has(name))) {
-      const pids = wordsIn(`${own}/cgroup.procs`)
-      if (pids.size > 0 && isAlone(own)) {
-        mkdirSync(`${own}/${selfName}`, { recursive: true })
-        // One at a time: that is how the kernel takes them.
-        for (const pid of pids) writeFileSync(`${own}/${selfName}/cgroup.procs`, pid)
-      }
-      writeFileSync(`${own}/cgroup.subtree_control`, all)
-    }
+    if ([...wanted].some((name) => !enabled.has(name))) enableIn(own, all)
     writeFileSync(`${folder}/cgroup.subtree_control`, all)
     return wanted
   } catch {
@@ -56,18 +48,48 @@ export function enableLimits(own: string, folder: string): ReadonlySet<LimitName
   }
 }
 
+/** A process that we have started meanwhile may be in the way: so often it is tried again. */
+const attempts = 5
+
+function enableIn(own: string, all: string): void {
+  for (let attempt = 1; ; attempt++) {
+    const pids = membersOf(own)
+    if (pids.length > 0 && areOurs(pids)) {
+      mkdirSync(`${own}/${selfName}`, { recursive: true })
+      for (const pid of pids) moveAside(own, pid)
+    }
+    try {
+      return writeFileSync(`${own}/cgroup.subtree_control`, all)
+    } catch (error) {
+      if (attempt === attempts) throw error
+    }
+  }
+}
+
+/** One at a time: that is how the kernel takes them. */
+function moveAside(own: string, pid: number): void {
+  try {
+    writeFileSync(`${own}/${selfName}/cgroup.procs`, `${pid}`)
+  } catch (error) {
+    if (statOf(pid)) throw error
+  }
+}
+
 /** Sets the limits of a group. Throws if one cannot be set. */
-export async function setLimits(path: string, limits: WorkerLimits): Promise<void> {
+export function setLimits(path: string, limits: WorkerLimits): void {
   const { memory, cpu, pids } = limits
   if (memory !== undefined) {
-    await writeFile(`${path}/memory.max`, `${memory}`)
+    writeFileSync(`${path}/memory.max`, `${memory}`)
     // All its processes end at once, and not the one that happens to be chosen.
-    await writeFile(`${path}/memory.oom.group`, '1')
-    // There may be no swap.
-    await writeFile(`${path}/memory.swap.max`, '0').catch(() => {})
+    writeFileSync(`${path}/memory.oom.group`, '1')
+    try {
+      writeFileSync(`${path}/memory.swap.max`, '0')
+    } catch {
+      // There is no swap.
+    }
   }
-  if (cpu !== undefined) await writeFile(`${path}/cpu.max`, `${(cpu * cpuPeriod) / 100} ${cpuPeriod}`)
-  if (pids !== undefined) await writeFile(`${path}/pids.max`, `${pids}`)
+  if (cpu !== undefined) writeFileSync(`${path}/cpu.max`, `${(cpu * cpuPeriod) / 100} ${cpuPeriod}`)
+  if (pids !== undefined) writeFileSync(`${path}/pids.max`, `${pids}`)
 }
 
 /** Whether the kernel has ended processes of a group because they needed more memory than its limit. */
@@ -79,11 +101,24 @@ export function hasExceededMemory(path: string): boolean {
   }
 }
 
-/** Whether only our process is in the group, and those that have started it, such as a package runner. */
-function isAlone(own: string): boolean {
-  const line = new Set<string>()
-  for (let pid = process.pid; pid > 0 && !line.has(`${pid}`); pid = statOf(pid)?.parent ?? 0) line.add(`${pid}`)
-  return [...wordsIn(`${own}/cgroup.procs`)].every((pid) => line.has(pid))
+/**
+ * Whether these are our process, those that have started it, such as a package runner, and those that it has started:
+ * workers on their way into their groups, and reapers, which have left our process tree.
+ */
+function areOurs(pids: readonly number[]): boolean {
+  const ancestors = new Set(lineOf(process.pid))
+  return pids.every((pid) => ancestors.has(pid) || lineOf(pid).includes(process.pid) || isOwnReaper(pid))
+}
+
+/** The process and all those above it. */
+function lineOf(pid: number): readonly number[] {
+  const line: number[] = []
+  for (let one = pid; one > 0 && !line.includes(one); one = statOf(one)?.parent ?? 0) line.push(one)
+  return line
+}
+
+function membersOf(group: string): readonly number[] {
+  return [...wordsIn(`${group}/cgroup.procs`)].map(Number)
 }
 
 function wordsIn(file: string): ReadonlySet<string> {

@@ -3,11 +3,12 @@
  * write its own, in a user's session of systemd, or in a systemd unit with `Delegate=yes`. A process cannot leave its
  * control group by clearing its environment or forking, and the kernel kills all members at once.
  *
- * Not covered: processes that a worker starts before it is moved, in its first milliseconds. The mark covers those.
- * A failure here is no error: the mark then works alone.
+ * The first process of a worker enters its group before it becomes the program (entering-command.ts), so that everything
+ * it starts is in there. Where that is not possible it is moved a moment later; what it has started meanwhile is not
+ * covered, and found by the mark alone. Without limits a failure here is no error: the mark then works alone.
  */
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { closeSync, existsSync, mkdirSync, openSync, rmdirSync } from 'node:fs'
+import { readFile, rmdir, writeFile } from 'node:fs/promises'
 import { type Clock, pause } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { type KnownProcess, statOf } from '../../base/proc-stat.ts'
@@ -21,15 +22,24 @@ export interface ControlGroups {
   /** The limits of workers that their groups enforce. */
   readonly enforced: ReadonlySet<LimitName>
   /**
-   * A control group for the worker led by this process; the process is not moved once it has ended.
-   * @param unlimited called if its limits cannot be set
+   * Makes a control group with its limits for a worker that is about to be started; undefined if that is not possible.
+   * Throws the error of the system if its limits cannot be set.
    */
-  add(worker: number, leader: number, hasEnded: () => boolean, unlimited?: () => void): ControlGroup
+  add(worker: number): ControlGroup | undefined
   /** Removes our folder if it is empty. */
   close(): Promise<void>
 }
 
 export interface ControlGroup {
+  /** Whether it has limits, without which no process of the worker may run. */
+  readonly isLimited: boolean
+  /**
+   * Runs `start` with a descriptor through which a process enters the group, by writing a zero to it; closed afterwards.
+   * Undefined if there is none.
+   */
+  withEntry<Result>(start: (entry: number | undefined) => Result): Result
+  /** Moves a process into it, unless it has ended. @param failed called if that is not possible */
+  move(pid: number, hasEnded: () => boolean, failed: () => void): void
   /** `known`: members that can be signalled. `isEmpty` is false also if all members have been replaced by others meanwhile. */
   members(): Promise<{ readonly known: readonly KnownProcess[]; readonly isEmpty: boolean }>
   /** Kills all members at once, and processes that they start meanwhile. */
@@ -65,44 +75,61 @@ export function createControlGroups(
     ...(cpu !== undefined && possible.has('cpu') && { cpu }),
     ...(pids !== undefined && possible.has('pids') && { pids }),
   }
+  const isLimited = Object.keys(set).length > 0
   let isTold = false
   /** A move may block for some milliseconds on a lock of the kernel: one after the other, so that one thread suffices. */
   let moves: Promise<void> = Promise.resolve()
 
-  const move = async (
-    path: string,
-    leader: number,
-    hasEnded: () => boolean,
-    unlimited: () => void,
-  ): Promise<boolean> => {
-    if (hasEnded()) return false
+  const tell = (error: unknown): void => {
+    if (isTold) return
+    isTold = true
+    log.debug({ err: error }, 'a worker could not be moved into a control group of its own')
+  }
+  const make = (path: string): boolean => {
     try {
-      await mkdir(path)
-      await setLimits(path, set)
-      if (hasEnded()) return false
-      await writeFile(`${path}/cgroup.procs`, `${leader}`)
+      mkdirSync(path)
+      setLimits(path, set)
       return true
     } catch (error) {
-      // A process that has ended already (ESRCH) is no failure.
-      if (!isTold && !(error instanceof Error && 'code' in error && error.code === 'ESRCH')) {
-        isTold = true
-        log.debug({ err: error }, 'a worker could not be moved into a control group of its own')
-      }
-      if (!hasEnded() && Object.keys(set).length > 0) unlimited()
+      tell(error)
+      if (isLimited) throw error
       return false
+    }
+  }
+  const move = async (path: string, pid: number, hasEnded: () => boolean, failed: () => void): Promise<void> => {
+    if (hasEnded()) return
+    try {
+      await writeFile(`${path}/cgroup.procs`, `${pid}`)
+    } catch (error) {
+      // A process that has ended already is no failure.
+      if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return
+      tell(error)
+      if (!hasEnded()) failed()
     }
   }
 
   return {
     folder,
     enforced: new Set([...possible].filter((name) => set[name] !== undefined)),
-    add(worker, leader, hasEnded, unlimited = () => {}) {
+    add(worker) {
       const path = `${folder}/${worker}`
-      const moved = moves.then(() => move(path, leader, hasEnded, unlimited))
-      moves = moved.then(() => {})
+      if (!make(path)) return undefined
+      let moved: Promise<void> = Promise.resolve()
       return {
+        isLimited,
+        withEntry(start) {
+          const entry = opened(`${path}/cgroup.procs`)
+          try {
+            return start(entry)
+          } finally {
+            if (entry !== undefined) closeSync(entry)
+          }
+        },
+        move(pid, hasEnded, failed) {
+          moved = moves = moves.then(() => move(path, pid, hasEnded, failed))
+        },
         async members() {
-          if (!(await moved)) return { known: [], isEmpty: true }
+          await moved
           const before = await membersOf(path)
           const seen = before.flatMap((pid) => statOf(pid) ?? [])
           // Read the members again: this shows that the id was not reused between the two reads.
@@ -111,12 +138,13 @@ export function createControlGroups(
           return { known, isEmpty: after.size === 0 }
         },
         async kill() {
-          if (await moved) await writeFile(`${path}/cgroup.kill`, '1').catch(() => {})
+          await moved
+          await writeFile(`${path}/cgroup.kill`, '1').catch(() => {})
         },
         hasExceededMemory: () => set.memory !== undefined && hasExceededMemory(path),
         async release() {
-          if (await moved) await remove(path, clock)
-          else await rmdir(path).catch(() => {})
+          await moved
+          await remove(path, clock)
         },
       }
     },
@@ -124,6 +152,15 @@ export function createControlGroups(
       await moves
       await remove(folder, clock)
     },
+  }
+}
+
+/** A descriptor to write to; undefined if the file cannot be opened. */
+function opened(path: string): number | undefined {
+  try {
+    return openSync(path, 'w')
+  } catch {
+    return undefined
   }
 }
 

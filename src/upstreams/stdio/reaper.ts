@@ -11,6 +11,7 @@
  * stdin close.
  */
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -45,6 +46,9 @@ const restartAfterMs = 1000
 /** A reaper that does not answer for this long was stopped by a signal, and is replaced. */
 const answerMs = 10_000
 
+/** The variable by which a reaper shows whose it is: it is no descendant of ours. */
+const ownerName = 'OWNER'
+
 const usualPath = '/usr/local/bin:/usr/bin:/bin'
 
 /** Never throws; if no reaper can be started, that is logged, and only we ourselves end children. */
@@ -63,6 +67,7 @@ export function createReaper(settings: ReaperSettings): Reaper {
       NAME: markName,
       ID: gateway,
       FOLDER: controlGroups,
+      [ownerName]: `${process.pid}`,
     }
     const lost = (error?: unknown): void => {
       shell = undefined
@@ -110,6 +115,17 @@ export function createReaper(settings: ReaperSettings): Reaper {
       closed = true
       shell?.end()
     },
+  }
+}
+
+/** Whether a process is a reaper of this process, of whatever server. Linux only. */
+export function isOwnReaper(pid: number): boolean {
+  try {
+    const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
+    return variables.includes(`${ownerName}=${process.pid}`) && variables.includes(`NAME=${markName}`)
+  } catch {
+    // It has ended, or belongs to another user.
+    return false
   }
 }
 

@@ -3,25 +3,43 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
 import type { LineListener } from '../connection/line-transport.ts'
 import type { ChildCommand, ChildSettings, StartedChild } from './child.ts'
+import type { WorkerContainment } from './containment.ts'
+import { enteringCommand } from './entering-command.ts'
 import { hasGroups } from './process-group.ts'
 import type { SystemUser } from './system-user.ts'
 import { RunningChild } from './running-child.ts'
 
 /** Starts a child. Never throws: a program that cannot be started is reported as an exit with an error. */
 export function spawnChild(command: ChildCommand, settings: ChildSettings): StartedChild {
-  const containment = settings.containment.open()
-  let started: ChildProcess
+  let containment: WorkerContainment
   try {
-    started = spawn(command.command, command.args, {
+    containment = settings.containment.open()
+  } catch (error) {
+    settings.log.error({ err: error }, 'the limits of a worker cannot be set, and it is not started')
+    return new FailedChild(Promise.resolve(errorCode(error)), settings.memory)
+  }
+  const { group } = containment
+  let isInside = false
+  let started: ChildProcess
+  // The mark comes last: the environment found through a launcher holds the mark of that earlier worker.
+  const env = { ...environmentOf(command.user), ...command.env, ...containment.variable }
+  const start = (entry?: number): ChildProcess => {
+    const entering = entry === undefined ? undefined : enteringCommand(command, env, group?.isLimited === true)
+    isInside = entering !== undefined
+    const { command: program, args } = entering ?? command
+    return spawn(program, args, {
       cwd: command.cwd,
       detached: hasGroups(),
-      // The mark comes last: the environment found through a launcher holds the mark of that earlier worker.
-      env: { ...environmentOf(command.user), ...command.env, ...containment.variable },
+      env,
       ...(command.user && { uid: command.user.uid, gid: command.user.gid }),
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: entering ? ['pipe', 'pipe', 'pipe', entry] : ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
     })
+  }
+  try {
+    started = group ? group.withEntry(start) : start()
   } catch (error) {
+    containment.release()
     return new FailedChild(Promise.resolve(errorCode(error)), settings.memory)
   }
   const { pid, stdin, stdout, stderr } = started
@@ -29,6 +47,7 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
   if (pid === undefined || !stdin || !stdout || !stderr) {
     const failure = new Promise<string>((resolve) => started.on('error', (error) => resolve(errorCode(error))))
     for (const pipe of [stdin, stdout, stderr]) pipe?.on('error', () => {}).destroy()
+    containment.release()
     return new FailedChild(failure, settings.memory)
   }
   const child = new RunningChild(
@@ -36,14 +55,17 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
     { stdin, stdout, stderr },
     { ...settings, containment },
   )
-  containment.started(
-    pid,
-    () => child.exited,
-    () => {
-      settings.log.error({ worker: child.worker }, 'the limits of a worker cannot be set, and it is ended')
-      child.kill()
-    },
-  )
+  containment.started(pid)
+  if (!isInside)
+    group?.move(
+      pid,
+      () => child.exited,
+      () => {
+        if (!group.isLimited) return
+        settings.log.error({ worker: child.worker }, 'the limits of a worker cannot be set, and it is ended')
+        child.kill()
+      },
+    )
   return child
 }
 
