@@ -250,6 +250,11 @@ export interface Script {
   prepare(folder: string): Promise<Fixture>
   /** Steps that end with an error, as they should. */
   readonly failing: readonly string[]
+  /**
+   * What a route may change of the answers to a client for each of whose calls a process is started: it takes these steps
+   * over every route, and all of them over the first. All steps over all routes are hundreds of processes.
+   */
+  readonly changedByRoute?: (step: Step) => boolean
 }
 
 /** A server, what a client of it has, and what it asks. */

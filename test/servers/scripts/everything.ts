@@ -166,6 +166,9 @@ const steps: readonly Step[] = [
   ],
 ]
 
+/** Descriptions and lists, for which no process is started; a result, a large one, a stream, and an error. */
+const ofRoutes = /^(?:gets|lists|follows) |get-sum with {"a":1|get-tiny-image|args-prompt with {}/
+
 export const everything: Script = {
   server: 'server-everything',
   isModule: true,
@@ -185,4 +188,5 @@ export const everything: Script = {
     'is prompted by args-prompt with {}',
     'is prompted by no-such-prompt with {}',
   ],
+  changedByRoute: ([name, , needs]) => needs === 'questions' || ofRoutes.test(name),
 }
