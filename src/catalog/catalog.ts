@@ -74,6 +74,8 @@ export interface LearntCatalog extends Catalog {
   learn(caller: Caller, method: string): Promise<void>
   /** The bound arguments that a tool has; undefined if it is not in the caller's list. Throws what `page` throws. */
   boundArgsOf(caller: Caller, tool: string): Promise<readonly string[] | undefined>
+  /** Whether the definition of a tool, as it is known without asking, says that a second call has no further effect. */
+  isIdempotent(caller: Caller, tool: string): boolean
   readonly definitions: Definitions
   /** Accepts the definitions that are held back, all or some, and announces that the tools have changed. */
   acceptDefinitions(hashes?: ReadonlySet<string>): AcceptedDefinitions
@@ -133,7 +135,8 @@ export function createCatalog(needs: {
       const ttlMs = Math.max(0, Math.min(longestTtlMs, untilMs - clock.now()))
       return { page: pageAt(pages, cursor), ttlMs }
     },
-    known: (caller, method) => lists.known(caller, method),
+    known: (caller, method) => lists.known(caller, method)?.pages,
+    isIdempotent: (caller, tool) => lists.known(caller, 'tools/list')?.idempotent.has(tool) === true,
     get mirrorsHeaders() {
       return learning.mirrorsHeaders
     },

@@ -54,6 +54,21 @@ function follow(pages: Pages): { names: unknown[]; given: string[] } {
   }
 }
 
+test('a tool is idempotent if it says so, or that it reads only: in these words and as true', async () => {
+  const said: Readonly<Record<string, JsonObject>> = {
+    reads: { annotations: { readOnlyHint: true } },
+    sets: { annotations: { readOnlyHint: false, idempotentHint: true } },
+    adds: { annotations: { readOnlyHint: false, idempotentHint: false, destructiveHint: true } },
+    texts: { annotations: { readOnlyHint: 'true', idempotentHint: 1 } },
+    elsewhere: { readOnlyHint: true, idempotentHint: true },
+    list: { annotations: [{ readOnlyHint: true }] },
+    silent: {},
+  }
+  const tools = Object.entries(said).map(([name, more]) => ({ name, ...more }))
+  const { idempotent } = await learn({ asked: [], ask: async () => ({ kind: 'result', result: rawObject({ tools }) }) })
+  expect([...idempotent]).toEqual(['reads', 'sets'])
+})
+
 describe('a list', () => {
   test('is fetched completely, and its pages are found by our own cursors', async () => {
     await fc.assert(

@@ -63,6 +63,8 @@ export interface Pages {
   readonly mirrored: ReadonlyMap<string, readonly HeaderParam[]>
   /** Tools that the server runs only as tasks. */
   readonly taskOnly: ReadonlySet<string>
+  /** Tools of which the server says that a second call has no further effect. */
+  readonly idempotent: ReadonlySet<string>
   /** The arguments bound by the operator that tools have, by tool; undefined if none are bound. */
   readonly bound?: ReadonlyMap<string, readonly string[]>
   /** Whether pages are missing because the list is too long, or because there was no memory. */
@@ -139,7 +141,8 @@ export async function learnPages(
     freshness: freshnessOf(ttlMs),
     names: namesIn(pages),
     mirrored: mirroredIn(pages),
-    taskOnly: taskOnlyIn(pages),
+    taskOnly: toolsThat(isTaskOnly, pages),
+    idempotent: toolsThat(isIdempotent, pages),
     cut,
     fault,
   }
@@ -198,6 +201,7 @@ const none = {
   names: new Set<string>(),
   mirrored: new Map(),
   taskOnly: new Set<string>(),
+  idempotent: new Set<string>(),
   fault: undefined,
   cut: false,
 }
@@ -244,10 +248,15 @@ function mirroredIn(pages: readonly Page[]): Map<string, readonly HeaderParam[]>
   return mirrored
 }
 
-function taskOnlyIn(pages: readonly Page[]): Set<string> {
+function toolsThat(are: (tool: JsonObject) => boolean, pages: readonly Page[]): Set<string> {
   const names = new Set<string>()
-  for (const [name, tool] of toolsIn(pages)) if (isTaskOnly(tool)) names.add(name)
+  for (const [name, tool] of toolsIn(pages)) if (are(tool)) names.add(name)
   return names
+}
+
+/** A tool that reads only changes nothing the second time either. [2025-11-25 schema, ToolAnnotations] */
+function isIdempotent({ annotations }: JsonObject): boolean {
+  return isObject(annotations) && (annotations['readOnlyHint'] === true || annotations['idempotentHint'] === true)
 }
 
 function* toolsIn(pages: readonly Page[]): Generator<[string, JsonObject]> {

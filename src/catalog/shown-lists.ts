@@ -10,7 +10,7 @@ import type { Descriptions } from './descriptions.ts'
 import type { KeptSources } from './kept-sources.ts'
 import type { Learning } from './learning.ts'
 import { createOwnLists } from './own-lists.ts'
-import { isSame, type Page, type Pages } from './pages.ts'
+import { isSame, type Pages } from './pages.ts'
 import { within } from './within.ts'
 
 /** How long a client waits for a newer list if an older one is at hand, in milliseconds. */
@@ -26,10 +26,10 @@ export interface ShownLists {
   /** The list as it was learnt last, without asking the caller's own worker whether it has changed. */
   pagesOf(caller: Caller, method: string): Promise<Pages>
   /**
-   * The pages as they are known without asking: perhaps older ones, or those for other clients than this session.
-   * Undefined if none are.
+   * A list as it is known without asking: perhaps an older one, or that for other clients than this session. Undefined if
+   * none is.
    */
-  known(caller: Caller, method: string): readonly Page[] | undefined
+  known(caller: Caller, method: string): Pages | undefined
   /** Learns a list that is not known, if a worker that belongs to no client can be asked for it now. Never rejects. */
   learn(caller: Caller, method: string): Promise<void>
 }
@@ -135,13 +135,13 @@ export function createShownLists(needs: {
       const common = catalogSource.commonSourceOf(caller, method)
       for (const key of [catalogSource.sourceOf(caller, method), common, catalogSource.withoutName(common)]) {
         const pages = sources.find(key)?.lists.get(method)?.pages
-        if (pages) return pages.pages
+        if (pages) return pages
       }
       // What a client is shown that declares nothing is learnt first.
       const era = catalogSource.eraOf(caller, common)
       for (const [key, { lists }] of sources.entries()) {
         const { pages } = lists.get(method) ?? {}
-        if (pages && catalogSource.isEmptyProfile(key) && catalogSource.eraOf(caller, key) === era) return pages.pages
+        if (pages && catalogSource.isEmptyProfile(key) && catalogSource.eraOf(caller, key) === era) return pages
       }
       return undefined
     },
