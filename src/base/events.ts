@@ -23,6 +23,8 @@ export interface Events {
   upstreamAccess: { upstream: string; access: 'open' | 'paused' | 'disabled' }
   /** The circuit breaker of an upstream has opened, lets one call through, or has closed. */
   upstreamBreaker: { upstream: string; state: 'closed' | 'open' | 'half_open'; isForced: boolean }
+  /** A call whose worker had ended ran once more on another one; `result` is `answered`, `failed` or `cancelled`. */
+  callRetried: { upstream: string; result: 'answered' | 'failed' | 'cancelled' }
   /**
    * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker` counts up from 1
    * for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its name, where there may be several.

@@ -103,8 +103,8 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const upstreams = new ServedUpstreams({
     setups: settings.upstreams,
     create,
-    createControl: (name, current, line) =>
-      new UpstreamControl({ name, current, line, queue: settings.limits.queue, clock, log: logOf(name), events }),
+    createControl: (own) =>
+      new UpstreamControl({ ...own, queue: settings.limits.queue, clock, log: logOf(own.name), events }),
     limits: settings.limits,
     listWaitMs: settings.limits.upstreamWaitMs,
     clock,

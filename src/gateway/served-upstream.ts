@@ -9,6 +9,7 @@ import type { Member } from '../router/member.ts'
 import { wallMs } from '../base/clock.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
+import type { Call } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 
 /** What makes an upstream and its catalogue out of settings; nothing runs before its start. */
@@ -130,6 +131,12 @@ export class ServedUpstream {
     if (instance !== undefined) before.#asFormer = { instance, upstream: before.upstream }
     this.#formers = [...(before.#asFormer ? [before.#asFormer] : []), ...before.#formers].slice(0, maxFormer)
     if (this.#setup.onChange !== 'allow') this.catalog.definitions.carryOver(before.catalog.definitions)
+  }
+
+  /** Whether the server says of the tool of a call, by its own name, that a second run changes nothing more. */
+  isIdempotent({ method, params, ...caller }: Call): boolean {
+    const tool = method === 'tools/call' ? params?.value['name'] : undefined
+    return typeof tool === 'string' && this.catalog.isIdempotent(caller, tool)
   }
 
   /** Behind an endpoint alone, each call is for it. */

@@ -10,8 +10,7 @@ import { sumCounts } from '../base/sum-counts.ts'
 import { unlessCancelled } from '../base/unless-cancelled.ts'
 import { within } from '../catalog/within.ts'
 import type { RawObject } from '../protocol/json-text.ts'
-import type { CallLine } from '../upstreams/control/call-line.ts'
-import type { ControlledUpstream, UpstreamControl } from '../upstreams/control/upstream-control.ts'
+import type { UpstreamControl, UpstreamControlNeeds } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 import { learnCommonLists } from './common-lists.ts'
@@ -21,15 +20,13 @@ import { startErrorOf } from './start-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
 import { UpstreamControls } from './upstream-controls.ts'
 
+type ControlOfName = Pick<UpstreamControlNeeds, 'name' | 'line' | 'current' | 'isIdempotent'>
+
 export interface ServedUpstreamsNeeds {
   readonly setups: Readonly<Record<string, UpstreamSetup>>
   readonly create: CreateUpstream
-  /** Makes what stands in front of the calls of a name. @param current the upstream that has the name */
-  readonly createControl: (
-    name: string,
-    current: () => ControlledUpstream | undefined,
-    line: CallLine,
-  ) => UpstreamControl
+  /** Makes what stands in front of the calls of a name. */
+  readonly createControl: (needs: ControlOfName) => UpstreamControl
   /** How many calls may wait in front of an upstream, and for how long, in milliseconds. */
   readonly limits: { readonly queue: number; readonly queueWaitMs: number }
   /** How long the lists of an upstream are waited for before it takes the place of another one, in milliseconds. */
@@ -62,7 +59,12 @@ export class ServedUpstreams {
   constructor(needs: ServedUpstreamsNeeds) {
     this.#needs = needs
     this.#controls = new UpstreamControls({ ...needs.limits, clock: needs.clock }, (name, line) =>
-      needs.createControl(name, () => this.#byName.get(name)?.behind, line),
+      needs.createControl({
+        name,
+        line,
+        current: () => this.#byName.get(name)?.behind,
+        isIdempotent: (call) => this.#byName.get(name)?.isIdempotent(call) === true,
+      }),
     )
     for (const [name, setup] of Object.entries(needs.setups)) this.#byName.set(name, this.#make(name, setup))
     this.#applyLimits()

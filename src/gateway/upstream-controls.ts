@@ -5,6 +5,7 @@
 import { CallLine, type CallLineNeeds } from '../upstreams/control/call-line.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { ControlSettings } from '../upstreams/control/options.ts'
+import type { RetrySettings } from '../upstreams/control/retries.ts'
 
 export class UpstreamControls {
   readonly #lineNeeds: CallLineNeeds
@@ -29,7 +30,7 @@ export class UpstreamControls {
   }
 
   /** Applies the settings of the upstreams that are in place. Upstreams that name the same limit share one line. */
-  apply(settings: ReadonlyMap<string, ControlSettings>): void {
+  apply(settings: ReadonlyMap<string, ControlSettings & RetrySettings>): void {
     const shared = new Map<string, CallLine>()
     const most = new Map<CallLine, number>()
     for (const [name, own] of settings) {
@@ -41,6 +42,7 @@ export class UpstreamControls {
       if (limit !== '') shared.set(limit, to)
       found.control.moveTo(to)
       found.control.applyBreaker(own)
+      found.control.applyRetries(own)
       most.set(to, Math.min(most.get(to) ?? Infinity, concurrency === 0 ? Infinity : concurrency))
     }
     this.#shared = shared

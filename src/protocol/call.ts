@@ -72,6 +72,8 @@ export interface Call {
   readonly worker: WorkerId | undefined
   /** The number of the round, if mcplex made the call again or by itself; undefined if the params are the client's own. */
   readonly round?: number
+  /** How long the call has taken so far, in milliseconds, if it runs once more: it counts for the time limits. */
+  readonly tookMs?: number
   /** For calls that belong together: all run on the worker of the first, and no other call does meanwhile. */
   readonly reservation?: WorkerReservation
   /** Counts the memory that is kept for the call, for no longer than the call lasts. */

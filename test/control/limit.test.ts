@@ -6,7 +6,7 @@ import { allReady } from '../support/all-ready.ts'
 import { eventually } from '../support/eventually.ts'
 import { type InProcess, startUpstreams } from '../support/in-process.ts'
 import { echoLegacy } from '../support/mcplex.ts'
-import { reasonOf, textOf } from '../support/rpc.ts'
+import { reasonOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 
 const module = join(import.meta.dirname, '..', 'fixtures', 'modules', 'echo-v2.mjs')
@@ -75,6 +75,22 @@ test('a session with a hundred times the calls of another one delays it by a tur
   await Promise.all(load)
   // Without turns it waits for the calls ahead of it, two seconds.
   expect(beside).toBeLessThan(alone + 1000)
+})
+
+test('a call that waits for its user keeps no turn, and goes on when it is answered', async () => {
+  const { url, counts } = await startUpstreams({ own: { ...echo, mode: 'session', concurrency: 1 } })
+  const [asked, other] = [await openSession(url, { capabilities: { elicitation: {} } }), await openSession(url)]
+  const id = asked.nextId()
+  const call = await asked.call('ask', { kind: 'elicitation' }, { id })
+  const event = await call.event('the question', ({ data }) => data.includes('elicitation/create'))
+  const question = JSON.parse(event.data) as RpcMessage
+  expect(await other.text('echo', { text: 'meanwhile' })).toBe('meanwhile')
+  const long = other.response('slow', { ms: 3000 })
+  await eventually('it has the turn', async () => (await counts())['workerCalls'] === 2)
+  await asked.post({ id: question.id, result: { action: 'decline' } })
+  await eventually('the response waits for the turn', async () => (await counts())['queuedCalls'] === 1)
+  expect(textOf(await responseTo(call, id))).toBe('{"action":"decline"}')
+  expect(textOf(await long)).toBe('done after 3000 ms')
 })
 
 test('a server that a reload removes answers the calls that wait for a limit which it shares', async () => {

@@ -43,6 +43,7 @@ export class Instruments {
   readonly refusals: Tally = new Tally(['reason'], most.words)
   readonly workerStarts: Tally = new Tally(['upstream', 'purpose'], most.pairs)
   readonly workerEnds: Tally = new Tally(['upstream', 'reason'], most.pairs)
+  readonly retries: Tally = new Tally(['upstream', 'result'], most.pairs)
   readonly dropped: Tally = new Tally(['what'], most.words)
 
   /** Listens from now on, for as long as the gateway lives. */
@@ -64,6 +65,7 @@ export class Instruments {
     events.on('workerEnded', ({ upstream = onlyUpstream, expected }) =>
       this.workerEnds.add(1, upstream, expected ? 'ended' : 'crash'),
     )
+    events.on('callRetried', ({ upstream, result }) => this.retries.add(1, upstream, result))
     events.on('dropped', ({ what, count }) => this.dropped.add(count, what))
   }
 }

@@ -124,6 +124,11 @@ function counted(instruments: Instruments): Metric[] {
       tallies.workerEnds.samples(),
     ),
     counter(
+      'mcplex_retries_total',
+      'Calls that ran once more after their worker had ended, by upstream and result.',
+      tallies.retries.samples(),
+    ),
+    counter(
       'mcplex_dropped_total',
       'What was dropped, because it could not be attributed or understood.',
       tallies.dropped.samples(),

@@ -192,8 +192,9 @@ export class UpstreamConnection implements Worker {
     const now = this.#needs.clock.now()
     if (this.#pendingCalls.size === 0) this.liveness.busy(now)
     const { callIdleMs, callTotalMs, waiting } = this.#needs
+    const sinceMs = now - (call.tookMs ?? 0)
     const pending = this.#pendingCalls.add(
-      (id) => new PendingCall(call, id, now + callIdleMs, now + callTotalMs, waiting),
+      (id) => new PendingCall(call, id, sinceMs + callIdleMs, sinceMs + callTotalMs, waiting),
     )
     if (!pending) throw new Refusal('overloaded')
     this.#moveByCalls()

@@ -5,23 +5,28 @@ import type { CallEnd } from './controlled-reply.ts'
 
 /**
  * For the breaker: whatever the server answers, it has answered, and a refusal for a rate is an answer. A call that its
- * client has left says nothing.
+ * client has left says nothing, nor does one that had to wait for too long.
+ * @param isSlow whether the server took too long for the outcome
  */
 export function breakerResultOf({ outcome, error }: CallEnd, isSlow: boolean): BreakerResult {
-  const code = asRefusal(error)?.code
-  const isLeft = outcome === undefined && (error === undefined || code === 'cancelled')
-  if (isSlow && !isLeft) return 'bad'
-  if (outcome) return 'good'
-  return code !== undefined && faultsOfServer.includes(code) ? 'bad' : 'neither'
+  if (outcome) return isSlow ? 'bad' : 'good'
+  return isOneOf(error, faultsOfServer) ? 'bad' : 'neither'
 }
 
-const faultsOfServer: readonly RefusalCode[] = [
-  'upstream_closed',
-  'upstream_timeout',
-  'upstream_unavailable',
-  'upstream_invalid',
-  'worker_memory',
-]
+/** Whether the error of a call leaves it open that the server has run it, or the call was cancelled. */
+export function mayHaveRun({ error }: CallEnd): boolean {
+  return isOneOf(error, faultsOfRun) || isOneOf(error, ['cancelled', 'result_too_large'])
+}
+
+function isOneOf(error: unknown, codes: readonly RefusalCode[]): boolean {
+  const code = asRefusal(error)?.code
+  return code !== undefined && codes.includes(code)
+}
+
+/** How a server fails that was sent the call. */
+const faultsOfRun: readonly RefusalCode[] = ['upstream_closed', 'upstream_timeout', 'upstream_invalid', 'worker_memory']
+
+const faultsOfServer: readonly RefusalCode[] = [...faultsOfRun, 'upstream_unavailable']
 
 /** Whether the time of a call says how long calls take. One that was cancelled, or did not run, says nothing. */
 export function isMeasured({ outcome }: CallEnd): boolean {

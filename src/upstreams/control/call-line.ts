@@ -57,6 +57,11 @@ interface WaitingCall {
   readonly sinceMs: number
 }
 
+/** A call that has begun, has waited for its client, and goes on with its next turn. */
+interface ResumingCall extends WaitingCall {
+  readonly give: () => void
+}
+
 /** When calls are looked at again for which their upstream has no room, in milliseconds. */
 const againMs = 20
 
@@ -66,6 +71,10 @@ const fewCalls = 8
 export class CallLine {
   readonly #needs: CallLineNeeds
   readonly #line: WaitingLine<CallTurn, WaitingCall>
+  /** In the order in which they came. */
+  readonly #resuming = new Set<ResumingCall>()
+  /** Whether the last turn went to one of these. */
+  #hasResumed = false
   /** How many calls may run at once; Infinity: as many as come. */
   #concurrency = Infinity
   #running = 0
@@ -102,12 +111,12 @@ export class CallLine {
 
   /** How many calls of a member wait. */
   waiting(member: LineMember): number {
-    return this.#line.waiters.filter(({ about }) => about.member === member).length
+    return this.#waiting.filter((call) => call.member === member).length
   }
 
   /** Since when the oldest call of a member waits, in milliseconds of the clock; undefined if none does. */
   oldestSinceMs(member: LineMember): number | undefined {
-    const since = this.#line.waiters.flatMap(({ about }) => (about.member === member ? about.sinceMs : []))
+    const since = this.#waiting.flatMap((call) => (call.member === member ? call.sinceMs : []))
     return since.length === 0 ? undefined : Math.min(...since)
   }
 
@@ -117,7 +126,11 @@ export class CallLine {
   }
 
   get isEmpty(): boolean {
-    return this.#line.size === 0
+    return this.#line.size === 0 && this.#resuming.size === 0
+  }
+
+  get #waiting(): readonly WaitingCall[] {
+    return [...this.#resuming, ...this.#line.waiters.map(({ about }) => about)]
   }
 
   /** The turn of a call, if it may run at once: those that wait go first. */
@@ -140,6 +153,36 @@ export class CallLine {
       turn: turn ?? Promise.reject(this.#full(member)),
       place: () => this.#place(member, this.#line.aheadOf(path, about)),
     }
+  }
+
+  /**
+   * Gives the next turn to a call that has begun and has waited for its client: before those that have not begun, but
+   * not twice in a row while any of these waits. It is neither held nor refused: when it has waited for as long as a call
+   * may, it goes on beside those that run. As many can wait as there are calls that were asked something.
+   * @param give gets the turn, perhaps at once
+   * @returns ends the wait
+   */
+  resume(member: LineMember, give: (turn: CallTurn) => void): () => void {
+    const { clock, queueWaitMs } = this.#needs
+    if (this.#resuming.size === 0 && this.#running < this.#concurrency) {
+      give(this.#begin())
+      return () => {}
+    }
+    const leave = (): void => {
+      timer.stop()
+      this.#resuming.delete(resuming)
+    }
+    const resuming: ResumingCall = {
+      member,
+      sinceMs: clock.now(),
+      give: () => {
+        leave()
+        give(this.#begin())
+      },
+    }
+    const timer = clock.after(queueWaitMs, resuming.give)
+    this.#resuming.add(resuming)
+    return leave
   }
 
   #place(member: LineMember, ahead: number): Place {
@@ -166,9 +209,18 @@ export class CallLine {
       lacksRoom ||= room <= 0
       return room > 0 ? this.#begin() : undefined
     }
-    while (this.#running < this.#concurrency && this.#line.offer(turnOf));
+    while (this.#running < this.#concurrency && this.#next(turnOf));
     // The end of a call and that of a hold have it looked again as well.
     if (lacksRoom) this.#timer = this.#needs.clock.after(againMs, () => this.look())
+  }
+
+  /** @returns whether a call got its turn */
+  #next(turnOf: (waiting: WaitingCall) => CallTurn | undefined): boolean {
+    const [resuming] = this.#resuming
+    const isOther = (resuming === undefined || this.#hasResumed) && this.#line.offer(turnOf)
+    this.#hasResumed = !isOther && resuming !== undefined
+    if (this.#hasResumed) resuming?.give()
+    return isOther || this.#hasResumed
   }
 
   #begin(): CallTurn {

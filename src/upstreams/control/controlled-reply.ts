@@ -13,13 +13,19 @@ export interface CallEnd {
 /** A call that has begun. */
 export interface BegunCall {
   readonly reply: Reply
-  /** Called once at its end. */
-  readonly ended: (end: CallEnd) => void
+  /** Called with each update. @returns what is passed on in its place */
+  pass?(update: Update): Update
+  /** Called when the reply has failed. @returns the reply in its place, if the call runs once more */
+  again?(error: unknown): Reply | undefined
+  /** Called once at its end. @returns the error that the call ends with, in place of that of the end */
+  ended(end: CallEnd): unknown
 }
 
 export class ControlledReply implements Reply {
   readonly #begin: () => BegunCall
   #begun: BegunCall | undefined
+  /** What the call runs on: that of `#begun`, until it runs once more. */
+  #reply: Reply | undefined
   #isOver = false
 
   /** @param begin called with the first step; what it throws ends the call */
@@ -38,23 +44,22 @@ export class ControlledReply implements Reply {
   next(): Promise<IteratorResult<Update, Outcome>> {
     if (this.#isOver) return Promise.resolve({ done: true, value: undefined as never })
     try {
-      this.#begun ??= this.#begin()
+      this.#reply ??= (this.#begun ??= this.#begin()).reply
     } catch (error) {
       this.#isOver = true
       return Promise.reject(error)
     }
-    return this.#begun.reply.next().then(this.#stepped, this.#failed)
+    return this.#reply.next().then(this.#stepped, this.#failed)
   }
 
   async return(outcome: Outcome | PromiseLike<Outcome>): Promise<IteratorResult<Update, Outcome>> {
     const value = await outcome
-    const begun = this.#begun
-    if (!begun || this.#isOver) {
+    if (!this.#reply || this.#isOver) {
       this.#isOver = true
       return { done: true, value }
     }
     try {
-      return await begun.reply.return(value)
+      return await this.#reply.return(value)
     } finally {
       this.#end({})
     }
@@ -66,18 +71,24 @@ export class ControlledReply implements Reply {
   }
 
   readonly #stepped = (step: IteratorResult<Update, Outcome>): IteratorResult<Update, Outcome> => {
-    if (step.done === true) this.#end({ outcome: step.value })
-    return step
+    if (step.done === true) {
+      this.#end({ outcome: step.value })
+      return step
+    }
+    const passed = this.#begun?.pass?.(step.value) ?? step.value
+    return passed === step.value ? step : { done: false, value: passed }
   }
 
-  readonly #failed = (error: unknown): never => {
-    this.#end({ error })
-    throw error
+  readonly #failed = (error: unknown): Promise<IteratorResult<Update, Outcome>> => {
+    const again = this.#isOver ? undefined : this.#begun?.again?.(error)
+    if (!again) throw this.#end({ error }) ?? error
+    this.#reply = again
+    return again.next().then(this.#stepped, this.#failed)
   }
 
-  #end(end: CallEnd): void {
-    if (this.#isOver) return
+  #end(end: CallEnd): unknown {
+    if (this.#isOver) return undefined
     this.#isOver = true
-    this.#begun?.ended(end)
+    return this.#begun?.ended(end)
   }
 }

@@ -16,6 +16,8 @@ export interface ControlSettings {
   readonly breakerOpenMs: number
   /** A call that takes longer counts as failed, in milliseconds. 0: however long it takes. */
   readonly breakerSlowMs: number
+  /** Whether a call runs once more whose worker has ended, if its tool says that this has no further effect. */
+  readonly retryIdempotent: boolean
 }
 
 export const controlOptions: OptionTable<ControlSettings> = {
@@ -83,10 +85,18 @@ export const controlOptions: OptionTable<ControlSettings> = {
     path: 'upstream.breaker.slowAfter',
     kind: 'duration',
     about:
-      'A call that takes longer counts as failed for the breaker, even if it is answered. 0: however long it takes.',
+      'A call that takes longer counts as failed for the breaker, even if it is answered. Waiting for a process, for a turn or for the answer of a user does not count. 0: however long it takes.',
     default: 0,
     min: 0,
     max: 24 * 3_600_000,
     why: 'Many tools work for minutes. For a server whose calls are quick, a number finds out that it hangs before it fails.',
+  },
+  retryIdempotent: {
+    path: 'upstream.retry.idempotent',
+    kind: 'switch',
+    about:
+      'When a process ends during a call, the call runs once more on another one, if its tool has `annotations` with `readOnlyHint` or `idempotentHint` true and nothing of the call has reached its client. Both runs together have the time limits of one call.',
+    default: false,
+    why: 'What a process keeps in memory ends with it: where sessions rely on that, an error says so, and an answer of a new process does not. For servers that keep nothing, or keep it elsewhere, on.',
   },
 }

@@ -14,9 +14,10 @@ import type { Call, Reply } from '../../protocol/call.ts'
 import { taskFollowUps } from '../../protocol/methods.ts'
 import type { Upstream, WorkerFacts } from '../upstream.ts'
 import type { CallLine, CallTurn, LineMember } from './call-line.ts'
-import { type BreakerResult, type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts'
-import { breakerResultOf, isMeasured } from './call-end.ts'
-import { type BegunCall, type CallEnd, ControlledReply } from './controlled-reply.ts'
+import { type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts'
+import { ControlledCall, type ControlledCallNeeds } from './controlled-call.ts'
+import { ControlledReply } from './controlled-reply.ts'
+import { nextTurn } from './next-turn.ts'
 import {
   type BreakerState,
   type BreakerWord,
@@ -26,6 +27,7 @@ import {
   type UpstreamOperations,
 } from './operations.ts'
 import { Pause } from './pause.ts'
+import { Retries, type RetrySettings } from './retries.ts'
 import { waitForTurn } from './wait-notices.ts'
 
 export interface UpstreamControlNeeds {
@@ -37,6 +39,8 @@ export interface UpstreamControlNeeds {
   readonly line: CallLine
   /** The upstream that has the name now; undefined if there is none any more. */
   readonly current: () => ControlledUpstream | undefined
+  /** Whether the server says of the tool of a call that a second run changes nothing more. */
+  readonly isIdempotent: (call: Call) => boolean
   readonly clock: Clock
   /** Its lines name the upstream already. */
   readonly log: Log
@@ -51,6 +55,10 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   readonly #needs: UpstreamControlNeeds
   readonly #pause: Pause
   readonly #breaker: CircuitBreaker
+  readonly #retries: Retries
+  readonly #callNeeds: ControlledCallNeeds
+  /** The next round of a call says nothing to the breaker. */
+  readonly #nextRoundNeeds: ControlledCallNeeds
   #line: CallLine
   /** Lines that it has left, in which calls of it may still wait. */
   readonly #formerLines = new Set<CallLine>()
@@ -66,16 +74,24 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     this.name = needs.name
     this.#needs = needs
     this.#line = needs.line
-    this.#breaker = new CircuitBreaker({
-      clock: needs.clock,
-      changed: (state) => this.#breakerChanged(state),
-    })
+    this.#breaker = new CircuitBreaker({ clock: needs.clock, changed: (state) => this.#breakerChanged(state) })
     this.#pause = new Pause(needs.clock, () => this.#changed())
+    this.#retries = new Retries(needs)
+    this.#callNeeds = {
+      clock: needs.clock,
+      breaker: this.#breaker,
+      resume: (give) => this.#line.resume(this, give),
+      retry: (call, error, tookMs) =>
+        this.#mayRetry && this.#retries.allow(call, error, tookMs) ? needs.current() : undefined,
+      retried: (end) => this.#retries.ended(end),
+    }
+    this.#nextRoundNeeds = { ...this.#callNeeds, breaker: undefined }
   }
 
   /** Runs a call on an upstream of this name, as soon as it may. */
   call(call: Call, upstream: Pick<ControlledUpstream, 'call'>): Reply {
-    if ((!this.#isObserved && this.#line.isOpen) || beginsNothing(call)) return upstream.call(call)
+    if ((!this.#isObserved && this.#line.isOpen) || taskFollowUps.has(call.method)) return upstream.call(call)
+    if (call.worker !== undefined) return this.#line.isOpen ? upstream.call(call) : this.#callLater(call, upstream)
     return new ControlledReply(() => {
       this.#refuseUnlessOpen()
       const turn = this.#line.take(this)
@@ -86,6 +102,12 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   /** From now on the breaker goes by these settings. */
   applyBreaker(settings: BreakerSettings): void {
     this.#breaker.apply(settings)
+    this.#changed()
+  }
+
+  /** From now on calls run once more by these settings. */
+  applyRetries(settings: RetrySettings): void {
+    this.#retries.apply(settings)
     this.#changed()
   }
 
@@ -142,6 +164,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
       pausedUpstreams: access === 'paused' ? 1 : 0,
       disabledUpstreams: access === 'disabled' ? 1 : 0,
       openBreakers: breaker.state === 'closed' ? 0 : 1,
+      retriedCalls: this.#retries.count,
     }
   }
 
@@ -224,30 +247,26 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     if (refusal) throw refusal
   }
 
-  #begin(call: Call, upstream: Pick<ControlledUpstream, 'call'>, turn: CallTurn): BegunCall {
-    const { clock } = this.#needs
-    let endForBreaker = (_result: BreakerResult): void => {}
-    try {
-      endForBreaker = this.#breaker.begin(call.fairnessKey)
-      const sinceMs = clock.now()
-      const ended = (end: CallEnd): void => {
-        turn.end(isMeasured(end))
-        endForBreaker(breakerResultOf(end, this.#breaker.isSlow(clock.now() - sinceMs)))
-      }
-      return { reply: upstream.call(call), ended }
-    } catch (error) {
-      turn.end(false)
-      endForBreaker('neither')
-      throw error
-    }
+  /** The breaker must have a call of its own to decide by, and an upstream that is held is being worked on. */
+  get #mayRetry(): boolean {
+    return !this.#isClosed && !this.isHeld && this.#breaker.state.state === 'closed'
+  }
+
+  #begin(call: Call, upstream: Pick<ControlledUpstream, 'call'>, turn: CallTurn): ControlledCall {
+    const needs = call.worker === undefined ? this.#callNeeds : this.#nextRoundNeeds
+    return new ControlledCall(call, upstream, turn, needs)
   }
 
   async *#callLater(call: Call, upstream: Pick<ControlledUpstream, 'call'>): Reply {
     const { clock, current } = this.#needs
+    const isNextRound = call.worker !== undefined
     const sinceMs = clock.now()
-    const turn = yield* waitForTurn(call, (cancel) => this.#line.wait(this, call, cancel), clock)
+    const turn = isNextRound
+      ? await nextTurn(this.#callNeeds.resume, call.cancel)
+      : yield* waitForTurn(call, (cancel) => this.#line.wait(this, call, cancel), clock)
     const waitedMs = clock.now() - sinceMs
-    const outcome = yield* new ControlledReply(() => this.#begin(call, current() ?? upstream, turn))
+    const runsOn = isNextRound ? upstream : (current() ?? upstream)
+    const outcome = yield* new ControlledReply(() => this.#begin(call, runsOn, turn))
     return { ...outcome, queueMs: (outcome.queueMs ?? 0) + waitedMs }
   }
 
@@ -274,13 +293,8 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
       if (this.#access === 'disabled') log.info({}, 'the upstream is disabled: new calls are refused')
       if (this.#access === 'open') log.info({ waiting: this.state().waiting }, 'the upstream takes calls again')
     }
-    this.#isObserved = this.isHeld || !this.#breaker.isOff
+    this.#isObserved = this.isHeld || !this.#breaker.isOff || this.#retries.areOn
     for (const line of this.#lines) line.look()
     for (const line of this.#formerLines) if (line.waiting(this) === 0) this.#formerLines.delete(line)
   }
-}
-
-/** Whether a call goes on with one that has begun: the next round of it, or a question about its task. */
-function beginsNothing({ worker, method }: Call): boolean {
-  return worker !== undefined || taskFollowUps.has(method)
 }
