@@ -1,0 +1,78 @@
+/**
+ * The token buckets of many keys under one rule, in bounded memory. A full bucket takes no memory. If more keys than
+ * `maxKeys` are in use at once, the further ones share one bucket: so no key ever gets more than the rule, and only the
+ * keys of one table get less.
+ */
+import { bucketAfter, bucketWaitMs, fullBucket, type RateRule, tokensIn } from './token-bucket.ts'
+
+/** How often a table without room looks for buckets that are full again, in milliseconds. */
+const sweepEveryMs = 1000
+
+export class BucketTable {
+  readonly rule: RateRule
+  readonly #maxKeys: number
+  /** When the bucket of each key is full again. */
+  readonly #fullAtMs = new Map<string, number>()
+  /** The bucket of all keys for which there is no room. */
+  #sharedFullAtMs = fullBucket
+  #sweptAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(rule: RateRule, maxKeys: number) {
+    this.rule = rule
+    this.#maxKeys = maxKeys
+  }
+
+  /** How many keys have a bucket that is not full, at most. */
+  get size(): number {
+    return this.#fullAtMs.size
+  }
+
+  /** How long until the key has `cost` tokens, in whole milliseconds; 0 if it has them. Nothing is taken. */
+  waitMs(key: string, nowMs: number, cost: number): number {
+    return bucketWaitMs(this.#stateOf(key), nowMs, this.rule, cost)
+  }
+
+  /** How many whole tokens the key has. */
+  tokens(key: string, nowMs: number): number {
+    return tokensIn(this.#stateOf(key), nowMs, this.rule)
+  }
+
+  /** Takes tokens: only if `waitMs` is 0. */
+  take(key: string, nowMs: number, cost: number): void {
+    const isKnown = this.#fullAtMs.has(key)
+    const after = bucketAfter(this.#stateOf(key), nowMs, this.rule, cost)
+    if (isKnown || this.#hasRoom(nowMs)) this.#fullAtMs.set(key, after)
+    else this.#sharedFullAtMs = after
+  }
+
+  #stateOf(key: string): number {
+    return this.#fullAtMs.get(key) ?? (this.#fullAtMs.size < this.#maxKeys ? fullBucket : this.#sharedFullAtMs)
+  }
+
+  #hasRoom(nowMs: number): boolean {
+    if (this.#fullAtMs.size < this.#maxKeys) return true
+    if (nowMs - this.#sweptAtMs < sweepEveryMs) return false
+    this.#sweptAtMs = nowMs
+    for (const [key, fullAtMs] of this.#fullAtMs) if (fullAtMs <= nowMs) this.#fullAtMs.delete(key)
+    // A key that has shared a bucket until now goes on with what that bucket has left.
+    return this.#fullAtMs.size < this.#maxKeys
+  }
+}
+
+/** Tokens that are wanted of one bucket. */
+export interface WantedTokens {
+  readonly table: BucketTable
+  readonly key: string
+  readonly cost: number
+}
+
+/**
+ * Takes tokens of several buckets: of all of them, or of none.
+ * @returns 0 if they were taken, else how long until all of them have the tokens, in whole milliseconds
+ */
+export function takeAll(wanted: readonly WantedTokens[], nowMs: number): number {
+  let longest = 0
+  for (const { table, key, cost } of wanted) longest = Math.max(longest, table.waitMs(key, nowMs, cost))
+  if (longest === 0) for (const { table, key, cost } of wanted) table.take(key, nowMs, cost)
+  return longest
+}
