@@ -56,6 +56,7 @@ test('an upstream with the same settings stays as it is; others come, go and are
     removed: ['gone'],
     kept: ['same'],
     endpoints: { added: ['view'], changed: [], removed: [] },
+    tenants: { added: [], changed: [], removed: [] },
     needsRestart: ['http.port'],
   })
 
@@ -81,7 +82,8 @@ test('an upstream is replaced by one with the same settings, before settings who
   const [first, second] = [await one.whoami(), await two.whoami()]
   const late = one.response('slow', { ms: 3000 })
   await eventually('it runs', () => gateway.callsInFlight === 1)
-  const nothing = { added: [], changed: [], removed: [], endpoints: { added: [], changed: [], removed: [] } }
+  const none = { added: [], changed: [], removed: [] }
+  const nothing = { ...none, endpoints: none, tenants: none }
   const [, report] = await Promise.all([
     gateway.reload({ upstreams: upstreamsOf({ one: [echoLegacy], two: [echoLegacy], three: [echoLegacy] }) }),
     gateway.replaceUpstreams(['one', 'unknown']),

@@ -44,6 +44,7 @@ export const modules = {
   },
   identity: { may: ports, instead: siblings },
   admission: { may: ports, instead: siblings },
+  tenants: { may: ports, instead: siblings },
   sessions: { may: ports, instead: siblings },
   client: { may: ports, instead: siblings },
   upstreams: {
@@ -136,6 +137,7 @@ export const modules = {
       'backplane',
       'identity',
       'admission',
+      'tenants',
       'sessions',
       'upstreams',
       'catalog',

@@ -12,6 +12,8 @@ export interface LimitSettings {
   readonly upstreamWaitMs: number
   /** Calls in flight of one session. */
   readonly callsPerSession: number
+  /** What becomes of callers whose tenant has no settings, where tenants are told apart. */
+  readonly unknownTenants: 'refuse' | 'default'
   /** Whether features are switched off under overload, in the order of overload-steps.ts. */
   readonly hasOverloadSteps: boolean
   /** The delay of the event loop from which new sessions are refused, in milliseconds. */
@@ -92,6 +94,15 @@ export const limitOptions: OptionTable<LimitSettings> = {
     min: 1,
     max: 100_000,
     why: 'Agents run a few calls in parallel; 64 leaves room and keeps one client from filling a process.',
+  },
+  unknownTenants: {
+    path: 'limits.unknownTenants',
+    kind: 'choice',
+    about:
+      'Where there are `tenants`: what becomes of callers of a tenant that has no name there. `refuse` refuses them with `unknown_tenant`; `default` gives each such tenant what `tenants.default` has.',
+    choices: ['refuse', 'default'],
+    default: 'refuse',
+    why: 'A tenant that the operator has not named may be a mistake in the credentials.',
   },
   hasOverloadSteps: {
     path: 'limits.overload.enabled',

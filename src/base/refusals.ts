@@ -13,6 +13,7 @@ export type RefusalCode =
   | RequestRefusalCode
   | 'unknown_event_id'
   | 'events_expired'
+  | 'unknown_tenant'
   | 'too_many_calls'
   | 'memory_share_exceeded'
   | 'overloaded'
@@ -53,6 +54,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'changed',
     'Events of this stream are no longer kept.',
     'Some events were lost: read the state again with lists and calls.',
+  ),
+  unknown_tenant: row(
+    -32603,
+    403,
+    'never',
+    'Callers of your tenant are not served here.',
+    'Use credentials of another tenant. The operator gives a tenant what it may use, under its name in `tenants`, or serves all others with `limits.unknownTenants: default`.',
   ),
   too_many_calls: row(
     -32603,

@@ -25,6 +25,8 @@ export interface ReloadChange {
     readonly changed: readonly string[]
     readonly removed: readonly string[]
   }
+  /** Names of tenants. */
+  readonly tenants: ReloadChange['endpoints']
   readonly aliases: boolean
   /** Paths of options. */
   readonly needsRestart: readonly string[]
@@ -43,7 +45,7 @@ export function boundedResult(result: ReloadResult): ReloadResult {
   const lines = result.lines.slice(0, maxLines).filter((line) => (room -= line.length) >= 0)
   const { change } = result
   if (!change) return { ...result, lines }
-  const { endpoints, renamed } = change
+  const { endpoints, tenants, renamed } = change
   return {
     ...result,
     lines,
@@ -51,6 +53,7 @@ export function boundedResult(result: ReloadResult): ReloadResult {
       ...change,
       ...cut(change),
       endpoints: cut(endpoints),
+      tenants: cut(tenants),
       needsRestart: change.needsRestart.slice(0, maxNames),
       renamed: renamed.slice(0, maxNames),
     },
@@ -81,10 +84,11 @@ export function reloadIn(value: JsonValue | undefined): { reload?: ReloadResult 
 }
 
 function changeIn(change: JsonObject): ReloadChange {
-  const { endpoints, renamed, aliases, needsRestart } = change
+  const { endpoints, tenants, renamed, aliases, needsRestart } = change
   return {
     ...namesIn(change),
     endpoints: namesIn(isObject(endpoints) ? endpoints : {}),
+    tenants: namesIn(isObject(tenants) ? tenants : {}),
     aliases: aliases === true,
     needsRestart: textsIn(needsRestart),
     renamed: (Array.isArray(renamed) ? renamed.filter(isObject) : []).flatMap(({ upstream, prefix }) =>

@@ -146,14 +146,14 @@ function showsAnything(
 }
 
 /** Where a value stands, as problems say it. @param where if it was not provided */
-function spotOf(
+export function spotOf(
   value: Pick<ProvidedValue, 'where' | 'place'> | undefined,
   where = '',
 ): Pick<Problem, 'where' | 'place'> {
   return { where: value?.where ?? where, ...(value?.place && { place: value.place }) }
 }
 
-function badName(where: string, name: string): Problem {
+export function badName(where: string, name: string): Problem {
   return {
     code: 'config_name',
     where,

@@ -5,10 +5,11 @@
 import { autoMemory } from '../admission/options.ts'
 import { isLoopback } from '../transports/http/options.ts'
 import { autoPool, autoSpares } from '../upstreams/options.ts'
+import { assembleTenants, checkTenants } from './assemble-tenants.ts'
 import { assembleEndpoints, assembleUpstreams, checkUpstreams } from './assemble-upstreams.ts'
 import type { Environment } from './environment.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { programAliases, programEndpoints, programUpstreams, readSlice } from './program-upstreams.ts'
+import { programAliases, programEndpoints, programTenants, programUpstreams, readSlice } from './program-upstreams.ts'
 import type { Provided, ProvidedSettings, ProvidedValue } from './provided.ts'
 import { commandModules, type AllSettings, schema, type Slices, tables } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
@@ -29,13 +30,19 @@ export function assemble(provided: ProvidedSettings, problems: readonly Problem[
     values.set(path, provided.values.get(path)?.value ?? plainDefault(option))
   }
   derive(values, machine, provided.upstreams.size)
-  const found = [...problems, ...checkUpstreams(provided), ...checkCombinations(values, provided.values)]
+  const found = [
+    ...problems,
+    ...checkUpstreams(provided),
+    ...checkTenants(provided),
+    ...checkCombinations(values, provided.values),
+  ]
   if (found.length > 0) throw new ConfigError(found)
   return freeze({
     http: sliceOf('http', values),
     upstreams: assembleUpstreams(provided.upstreams, membersOf('upstream', values), machine),
     endpoints: assembleEndpoints(provided.endpoints),
     aliases: Object.fromEntries(provided.aliases ?? []),
+    tenants: assembleTenants(provided.tenants),
     limits: sliceOf('limits', values),
     sessions: sliceOf('sessions', values),
     log: sliceOf('log', values),
@@ -73,26 +80,28 @@ function rowsOf(module: string): Rows {
 export function fillSettings(partial: PartialSettings, machine: Environment): Settings {
   const problems: Problem[] = []
   const provided = new Map<string, ProvidedValue>()
-  const { upstream, upstreams, endpoints, aliases, ...modules } = partial
+  const { upstream, upstreams, endpoints, aliases, tenants, ...modules } = partial
   for (const [module, slice] of Object.entries<unknown>(modules)) {
     const rows = commandModules.includes(module) ? {} : rowsOf(module)
     const known = schema.find(({ option }) => option.aliases?.includes(module))
     if (known) {
       const [value] = readSlice('', { [module]: slice }, { [module]: known.option }, problems).values()
       if (value) provided.set(`${known.module}.${known.key}`, value)
-    } else if (Object.keys(rows).length === 0)
-      problems.push(unknownKey(module, ['limits', 'sessions', 'upstream', 'upstreams', 'endpoints', 'aliases', 'http']))
+    } else if (Object.keys(rows).length === 0) problems.push(unknownKey(module, programModules))
     else for (const [key, value] of readSlice(module, slice, rows, problems)) provided.set(`${module}.${key}`, value)
   }
   const named = {
     upstreams: programUpstreams(upstream, upstreams, problems),
     endpoints: programEndpoints(endpoints, problems),
     aliases: programAliases(aliases, problems),
+    tenants: programTenants(tenants, problems),
   }
   const all = assemble({ values: provided, ...named }, problems, machine)
   const { log: _log, clients: _clients, admin: _admin, ...settings } = all
   return Object.freeze(settings)
 }
+
+const programModules = ['limits', 'sessions', 'upstream', 'upstreams', 'endpoints', 'aliases', 'tenants', 'http']
 
 /** Problems of options that are each valid alone but not in combination. */
 function checkCombinations(values: Values, provided: Provided): Problem[] {

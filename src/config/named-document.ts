@@ -4,6 +4,7 @@
  */
 import type { Option } from '../base/option.ts'
 import { endpointOptions, aliasOptions } from '../gateway/options.ts'
+import { tenantOptions } from '../tenants/options.ts'
 import { moduleOptions } from '../upstreams/module/options.ts'
 import { ownEnvName, type Placed } from './schema.ts'
 import type { Rows } from './slice.ts'
@@ -18,6 +19,7 @@ interface NamedPart {
 const parts: readonly NamedPart[] = [
   { title: 'A server that is a module', parent: 'upstreams.NAME', options: moduleOptions },
   { title: 'Named endpoints', parent: 'endpoints.NAME', options: endpointOptions },
+  { title: 'Tenants', parent: 'tenants.NAME', options: tenantOptions },
   { title: 'Other names of tools and prompts', parent: '', options: aliasOptions },
 ]
 

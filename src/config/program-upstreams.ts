@@ -1,5 +1,6 @@
 /** Reads the settings that a program gives: each value is checked by its row. */
 import { endpointOptions } from '../gateway/options.ts'
+import { tenantOptions } from '../tenants/options.ts'
 import type { Problem } from './problem.ts'
 import type { Provided, ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { checkOption } from './read-option.ts'
@@ -83,6 +84,16 @@ export function programEndpoints(endpoints: unknown, problems: Problem[]): Reado
     membersOf('endpoints', endpoints ?? {}, problems).map(([name, one]) => [
       name,
       readSlice(`endpoints.${name}`, one, endpointOptions, problems),
+    ]),
+  )
+}
+
+/** The tenants of a program. */
+export function programTenants(tenants: unknown, problems: Problem[]): ReadonlyMap<string, Provided> {
+  return new Map(
+    membersOf('tenants', tenants ?? {}, problems).map(([name, one]) => [
+      name,
+      readSlice(`tenants.${name}`, one, tenantOptions, problems),
     ]),
   )
 }

@@ -32,6 +32,8 @@ export interface ProvidedSettings {
   readonly upstreams: ReadonlyMap<string, ProvidedUpstream>
   /** The named endpoints, each by key. */
   readonly endpoints: ReadonlyMap<string, Provided>
+  /** The tenants, each by key. */
+  readonly tenants?: ReadonlyMap<string, Provided>
   /** Names with what they stand for. */
   readonly aliases?: ReadonlyMap<string, string>
   /** Where each alias stands, if in a file. */

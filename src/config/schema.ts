@@ -32,7 +32,7 @@ export interface AllSettings extends Settings {
 }
 
 /** What the tables of options describe: `upstream` is the server of `serve`, and the default of each named upstream. */
-export interface Slices extends Omit<AllSettings, 'upstreams' | 'endpoints' | 'aliases'> {
+export interface Slices extends Omit<AllSettings, 'upstreams' | 'endpoints' | 'aliases' | 'tenants'> {
   readonly upstream: UpstreamSettings & StdioSettings
 }
 

@@ -5,6 +5,7 @@ import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import type { UpstreamSettings, UpstreamSetup } from '../upstreams/options.ts'
 import type { ModuleSettings } from '../upstreams/module/options.ts'
+import type { TenantSettings } from '../tenants/options.ts'
 import type { StdioSettings } from '../upstreams/stdio/options.ts'
 
 /** Complete, checked and frozen settings, as `fillSettings` and `load` return them. */
@@ -17,6 +18,8 @@ export interface Settings {
   readonly endpoints: Readonly<Record<string, EndpointSettings>>
   /** Names for clients in place of names of tools or prompts with prefix: `{ search: 'brave__web_search' }`. */
   readonly aliases: Readonly<Record<string, string>>
+  /** What each tenant may use, by name. Without any, tenants are not told apart, and each caller may use everything. */
+  readonly tenants: Readonly<Record<string, TenantSettings>>
   readonly http: HttpSettings
 }
 
@@ -43,5 +46,6 @@ export interface PartialSettings {
   readonly upstreams?: Readonly<Record<string, PartialUpstream>>
   readonly endpoints?: Readonly<Record<string, Partial<EndpointSettings>>>
   readonly aliases?: Readonly<Record<string, string>>
+  readonly tenants?: Readonly<Record<string, Partial<TenantSettings>>>
   readonly http?: Partial<HttpSettings>
 }

@@ -1,18 +1,16 @@
 /**
  * The endpoints of a gateway by name: that of all upstreams, one for each upstream, and the named ones. An endpoint with one
  * upstream and without a view has that upstream behind it, and costs nothing more; any other one has a router.
+ *
+ * Where tenants are told apart, each has endpoints of its own, made when its first caller comes: so their lists,
+ * subscriptions and answers never meet.
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import { capabilitiesIn } from '../protocol/server-description.ts'
-import type { Settings } from '../config/settings.ts'
-import { isObject, type RawObject } from '../protocol/json-text.ts'
+import type { RawObject } from '../protocol/json-text.ts'
 import type { Call } from '../protocol/call.ts'
 import type { Member } from '../router/member.ts'
-import type { NamingSettings } from '../router/naming.ts'
 import { createRouter, type Router } from '../router/router.ts'
-import { membersInView, type ViewSettings } from '../router/view.ts'
 import {
   type Behind,
   createEndpoint,
@@ -21,23 +19,25 @@ import {
   type LastingParts,
   type SharedServices,
 } from './endpoint.ts'
+import {
+  type EndpointPlanSettings,
+  hasTenants,
+  isSamePlan,
+  type Plan,
+  plansOf,
+  tenantInForce,
+} from './endpoint-plans.ts'
+import { unknownEndpoint } from './unknown-endpoint.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
-import type { StartedServer, StartRoom } from './wait-for-start.ts'
+import { startedServer } from './started-server.ts'
+import type { StartRoom } from './wait-for-start.ts'
 
 export interface EndpointsNeeds {
-  readonly settings: Pick<Settings, 'upstreams' | 'endpoints' | 'aliases'>
+  readonly settings: EndpointPlanSettings
   readonly upstreams: ServedUpstreams
   readonly shared: SharedServices
   readonly memory: MemoryBudget
-}
-
-/** What makes an endpoint, as the settings say. */
-interface Plan {
-  readonly members: readonly string[]
-  readonly view: ViewSettings
-  /** Undefined: its only upstream is behind it, under its own names. */
-  readonly naming: NamingSettings | undefined
 }
 
 /** An endpoint with the upstreams behind it. */
@@ -49,91 +49,190 @@ interface Placed {
   readonly endpoint: Endpoint
 }
 
+/** The endpoints of one tenant by name; of all callers where tenants are not told apart. */
+type Scope = Map<string, Placed>
+
+/** The key of the scope of all callers. No tenant has it: tenants have scopes only where this one is not used. */
+const allCallers = ''
+
+/** The most tenants that have endpoints at once without a name in the settings. */
+const maxUnnamed = 1000
+
 export class Endpoints {
   readonly #needs: EndpointsNeeds
   /** For all requests that wait for a start, at whatever endpoint. */
   readonly #startRoom: StartRoom
-  #byName = new Map<string, Placed>()
+  #settings: EndpointPlanSettings
+  #hasTenants: boolean
+  #scopes = new Map<string, Scope>()
+  /** How many of the scopes are of tenants without a name in the settings. */
+  #unnamed = 0
+  /** What endpoints that are made later have to know of the start. */
+  #discovered: RawObject | undefined
+  #refusal: Refusal | undefined
 
   constructor(needs: EndpointsNeeds) {
     this.#needs = needs
+    this.#settings = needs.settings
+    this.#hasTenants = hasTenants(needs.settings)
     this.#startRoom = { free: needs.shared.settings.limits.queue }
-    for (const [name, plan] of plansOf(needs.settings)) this.#byName.set(name, this.#create(name, plan))
+    if (!this.#hasTenants) this.#open(allCallers)
   }
 
-  /** The endpoint with a name; empty for that of all upstreams. */
-  find(name: string): Endpoint | undefined {
-    return this.#byName.get(name)?.endpoint
+  /** The endpoint with a name, for the callers of a tenant; empty for that of all upstreams. */
+  find(name: string, tenant: string): Endpoint | undefined {
+    return this.#scopeOf(tenant)?.get(name)?.endpoint
   }
 
-  get names(): readonly string[] {
-    return [...this.#byName.keys()]
+  /**
+   * The refusal of a name for which `find` finds nothing: one that is hidden looks as one that is not there.
+   * Refuses with: `not_found`, `unknown_tenant`, `overloaded`.
+   */
+  refusalOf(name: string, tenant: string): Refusal {
+    const scope = this.#scopeOf(tenant)
+    if (scope) return unknownEndpoint(name, [...scope.keys()])
+    return new Refusal(tenantInForce(this.#settings, tenant) === undefined ? 'unknown_tenant' : 'overloaded')
   }
 
-  get all(): readonly Endpoint[] {
-    return [...this.#byName.values()].map(({ endpoint }) => endpoint)
+  get #placed(): Placed[] {
+    return [...this.#scopes.values()].flatMap((scope) => [...scope.values()])
   }
 
   /** The endpoints that an upstream is behind, alone or among others. */
   of(upstream: string): readonly Endpoint[] {
-    const placed = [...this.#byName.values()].filter(({ plan }) => plan.members.includes(upstream))
+    const placed = this.#placed.filter(({ plan }) => plan.members.includes(upstream))
     return placed.map(({ endpoint }) => endpoint)
   }
 
   /** Whether a call of an endpoint may be at a worker of an upstream: at a merged one, what the call names says so. */
   mayBeAt(upstream: string, { endpoint, call }: { readonly endpoint: string; readonly call: Call }): boolean {
-    const { plan, router } = this.#byName.get(endpoint) ?? {}
+    const { plan, router } = this.#scopes.get(this.#keyOf(call.principal.tenant))?.get(endpoint) ?? {}
     return plan?.members.includes(upstream) === true && (router?.memberOf(call) ?? upstream) === upstream
   }
 
   /** How many requests wait for the start of an upstream. */
   get waiting(): number {
-    return this.all.reduce((sum, { lasting }) => sum + lasting.startWait.waiting, 0)
+    return this.#placed.reduce((sum, { endpoint }) => sum + endpoint.lasting.startWait.waiting, 0)
   }
 
   /** A DiscoverResult is known before the start is over: answers clients that ask for it with that. */
   discovered(serverDescription: RawObject): void {
-    for (const { lasting } of this.all) lasting.startWait.discovered(serverDescription)
+    this.#discovered = serverDescription
+    for (const { endpoint } of this.#placed) endpoint.lasting.startWait.discovered(serverDescription)
   }
 
   /** Refuses all requests that wait for a start. */
   refuseWaiting(refusal: Refusal): void {
-    for (const { lasting } of this.all) lasting.startWait.fail(refusal)
+    this.#refusal = refusal
+    for (const { endpoint } of this.#placed) endpoint.lasting.startWait.fail(refusal)
   }
 
   /** Ends the routers: none asks for missing members any more. */
   release(): void {
-    for (const { router } of this.#byName.values()) router?.release()
+    for (const { router } of this.#placed) router?.release()
   }
 
   /** An upstream has started, could not be started, or another one has taken its place. */
   changed(served: ServedUpstream): void {
-    for (const [name, placed] of this.#byName)
-      if (placed.plan.members.includes(served.name)) this.#refresh(name, placed)
+    for (const scope of this.#scopes.values())
+      for (const [name, placed] of scope)
+        if (placed.plan.members.includes(served.name)) this.#refresh(scope, name, placed)
   }
 
   /**
-   * Makes the endpoints those of other settings, whose upstreams are in place already.
-   * @returns those that are gone, by name
+   * Makes the endpoints those of other settings, whose upstreams are in place already. If tenants are told apart from now
+   * on, or not any more, all endpoints are others.
+   * @returns those that are gone: by name, for the callers of a tenant
    */
-  replace(settings: EndpointsNeeds['settings']): ReadonlyMap<string, Endpoint> {
-    const before = this.#byName
-    this.#byName = new Map()
-    for (const [name, plan] of plansOf(settings)) {
-      const old = before.get(name)
-      if (old && isSamePlan(old.plan, plan)) this.#refresh(name, { ...old, plan })
-      else this.#place(name, this.#create(name, plan, old))
+  replace(settings: EndpointPlanSettings): (name: string, tenant: string) => Endpoint | undefined {
+    const [before, keyBefore] = [this.#scopes, this.#hasTenants ? (tenant: string) => tenant : () => allCallers]
+    const goesOn = this.#hasTenants === hasTenants(settings)
+    this.#settings = settings
+    this.#hasTenants = hasTenants(settings)
+    this.#scopes = new Map()
+    this.#unnamed = 0
+    const gone = new Map<string, Map<string, Endpoint>>()
+    for (const [key, old] of before) {
+      const plans = goesOn ? this.#plansOf(key) : new Map<string, Plan>()
+      if (plans.size > 0) this.#replaceScope(key, old, plans)
+      const former = [...old].filter(([name]) => !plans.has(name))
+      for (const [, { router, endpoint }] of former) {
+        endpoint.lasting.end()
+        router?.release()
+      }
+      gone.set(key, new Map(former.map(([name, { endpoint }]) => [name, endpoint])))
     }
-    const gone = [...before].filter(([name]) => !this.#byName.has(name))
-    for (const [, { router, endpoint }] of gone) {
-      endpoint.lasting.end()
-      router?.release()
+    if (!this.#hasTenants && !this.#scopes.has(allCallers)) this.#open(allCallers)
+    return (name, tenant) => gone.get(keyBefore(tenant))?.get(name)
+  }
+
+  #replaceScope(key: string, old: Scope, plans: ReadonlyMap<string, Plan>): void {
+    const scope = this.#add(key)
+    for (const [name, plan] of plans) {
+      const placed = old.get(name)
+      if (placed && isSamePlan(placed.plan, plan)) this.#refresh(scope, name, { ...placed, plan })
+      else this.#place(scope, name, this.#create(name, plan, placed))
     }
-    return new Map(gone.map(([name, { endpoint }]) => [name, endpoint]))
+  }
+
+  #keyOf(tenant: string): string {
+    return this.#hasTenants ? tenant : allCallers
+  }
+
+  /** The endpoints of a tenant, which are made if need be; undefined if it is refused, or if there are too many tenants. */
+  #scopeOf(tenant: string): Scope | undefined {
+    const key = this.#keyOf(tenant)
+    return this.#scopes.get(key) ?? this.#open(key)
+  }
+
+  #open(key: string): Scope | undefined {
+    const plans = this.#plansOf(key)
+    const isRefused = this.#hasTenants && tenantInForce(this.#settings, key) === undefined
+    if (isRefused || !this.#hasRoom(key)) return undefined
+    const scope = this.#add(key)
+    for (const [name, plan] of plans) {
+      const placed = this.#create(name, plan)
+      const { startWait } = placed.endpoint.lasting
+      if (this.#discovered) startWait.discovered(this.#discovered)
+      this.#place(scope, name, placed)
+      if (this.#refusal) startWait.fail(this.#refusal)
+    }
+    return scope
+  }
+
+  #add(key: string): Scope {
+    const scope: Scope = new Map()
+    this.#scopes.set(key, scope)
+    if (this.#isUnnamed(key)) this.#unnamed++
+    return scope
+  }
+
+  #isUnnamed(key: string): boolean {
+    return this.#hasTenants && !Object.hasOwn(this.#settings.tenants, key)
+  }
+
+  /** Whether a tenant may have endpoints. If there are too many without a name, those of one that does nothing now go. */
+  #hasRoom(key: string): boolean {
+    if (!this.#isUnnamed(key) || this.#unnamed < maxUnnamed) return true
+    for (const [other, scope] of this.#scopes) {
+      const isIdle = [...scope.values()].every(
+        ({ endpoint }) => endpoint.calls === 0 && endpoint.lasting.subscriptions.count === 0,
+      )
+      if (!isIdle || !this.#isUnnamed(other)) continue
+      for (const { router } of scope.values()) router?.release()
+      this.#scopes.delete(other)
+      this.#unnamed--
+      return true
+    }
+    return false
+  }
+
+  #plansOf(key: string): ReadonlyMap<string, Plan> {
+    return plansOf(this.#settings, this.#hasTenants ? key : undefined)
   }
 
   /** Puts other upstreams behind an endpoint whose plan is the same, if there are others. */
-  #refresh(name: string, placed: Placed): void {
+  #refresh(scope: Scope, name: string, placed: Placed): void {
     const { router, endpoint } = placed
     const members = this.#membersOf(placed.plan.members)
     const [only] = members
@@ -143,12 +242,12 @@ export class Endpoints {
       : only && only.upstream !== endpoint.upstream
     if (isOther) router?.replace(given)
     const succeeds = isOther && !router && only
-    this.#place(name, { ...placed, given, ...(succeeds && { endpoint: this.#succeed(endpoint.lasting, only) }) })
+    this.#place(scope, name, { ...placed, given, ...(succeeds && { endpoint: this.#succeed(endpoint.lasting, only) }) })
   }
 
   /** Puts an endpoint in place, and tells its clients what is known of the starts. */
-  #place(name: string, placed: Placed): void {
-    this.#byName.set(name, placed)
+  #place(scope: Scope, name: string, placed: Placed): void {
+    scope.set(name, placed)
     const members = this.#membersOf(placed.plan.members)
     const { startWait, subscriptions } = placed.endpoint.lasting
     if (members.some(({ standing }) => standing === 'started')) {
@@ -163,11 +262,12 @@ export class Endpoints {
     const { shared, memory } = this.#needs
     const { clock, log, settings } = shared
     const { limits } = settings
-    const { view, naming } = plan
+    const { view, naming, tenant } = plan
     const members = this.#membersOf(plan.members)
     const given = members.map(({ member }) => member)
     const router =
-      naming && createRouter({ members: given, naming, view, memberWaitMs: limits.upstreamWaitMs, memory, clock, log })
+      naming &&
+      createRouter({ members: given, naming, view, tenant, memberWaitMs: limits.upstreamWaitMs, memory, clock, log })
     const behind: Behind | undefined = router ?? members[0]
     if (!behind) throw new Error(`there is no upstream behind the endpoint ${name}`)
     if (old) {
@@ -189,37 +289,5 @@ export class Endpoints {
 
   #membersOf(names: readonly string[]): readonly ServedUpstream[] {
     return names.flatMap((name) => this.#needs.upstreams.get(name) ?? [])
-  }
-}
-
-/** The endpoints that the settings name, and those that are always there. */
-function plansOf({ upstreams, endpoints, aliases }: EndpointsNeeds['settings']): ReadonlyMap<string, Plan> {
-  const names = Object.keys(upstreams)
-  const naming: NamingSettings = { hasPrefix: names.length > 1, aliases }
-  const plans = new Map<string, Plan>([['', planOf(names, {}, naming)]])
-  for (const name of names) plans.set(name, planOf([name], {}, naming))
-  for (const [name, view] of Object.entries(endpoints))
-    plans.set(name, planOf(membersInView(view, names, aliases), view, naming))
-  return plans
-}
-
-function planOf(members: readonly string[], view: ViewSettings, naming: NamingSettings): Plan {
-  const isPlain = members.length === 1 && (view.tools ?? []).length === 0
-  return { members, view, naming: isPlain ? undefined : naming }
-}
-
-/** Whether the same endpoint, with its router if it has one, serves both plans. */
-function isSamePlan(one: Plan, other: Plan): boolean {
-  if (!one.naming && !other.naming) return one.members[0] === other.members[0]
-  return isDeepStrictEqual([one.view, one.naming], [other.view, other.naming])
-}
-
-/** What is known of the upstreams behind an endpoint. One that has not started yet counts as session-based. */
-function startedServer(members: readonly ServedUpstream[]): StartedServer {
-  return {
-    refusesStateless: members.some(({ facts }) => facts === undefined || facts.sharing.stateless === 'refuse'),
-    extensions: members.some(({ facts }) =>
-      facts?.serverEras.some((one) => isObject(capabilitiesIn(one.serverDescription)['extensions'])),
-    ),
   }
 }

@@ -128,7 +128,8 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     createOutput: (liveSession) => streams.createOutput(liveSession),
     ping: ({ output }) => output.send(pingText()),
     onEnd(liveSession) {
-      endpoints.find(liveSession.session.endpoint)?.upstream.endSession(callerOf(liveSession))
+      const { endpoint, principal } = liveSession.session
+      endpoints.find(endpoint, principal.tenant)?.upstream.endSession(callerOf(liveSession))
       void toolStates.end(liveSession)
     },
   })

@@ -24,6 +24,12 @@ export interface ReloadReport {
     readonly changed: readonly string[]
     readonly removed: readonly string[]
   }
+  /** Tenants whose settings are others, by name: what their callers may use. */
+  readonly tenants: {
+    readonly added: readonly string[]
+    readonly changed: readonly string[]
+    readonly removed: readonly string[]
+  }
   /** Settings that differ and take effect only in a new process, such as `http.port`. */
   readonly needsRestart: readonly string[]
 }
@@ -71,12 +77,12 @@ export function createReload(needs: ReloadNeeds): Reload {
       throw error
     }
     // From here on without a pause: a request finds either all of the old settings or all of the new ones.
-    const { upstreams: setupsInForce, endpoints: views, aliases } = next
+    const { upstreams: setupsInForce, endpoints: views, aliases, tenants } = next
     for (const served of upstreams.all) {
       const setup = setupsInForce[served.name]
       if (setup && report.kept.includes(served.name)) served.resize(setup)
     }
-    inForce.settings = { ...inForce.settings, upstreams: setupsInForce, endpoints: views, aliases }
+    inForce.settings = { ...inForce.settings, upstreams: setupsInForce, endpoints: views, aliases, tenants }
     const endpointsOf = new Map(upstreams.all.map((served) => [served, endpoints.of(served.name)]))
     const retired = upstreams.put(Object.keys(setupsInForce), prepared)
     const gone = endpoints.replace(inForce.settings)
@@ -90,7 +96,8 @@ export function createReload(needs: ReloadNeeds): Reload {
       void upstreams.retire(served, isBusy, inForce.settings.http.drainMs)
     }
     for (const liveSession of sessions.all()) {
-      const endpoint = gone.get(liveSession.session.endpoint)
+      const { endpoint: name, principal } = liveSession.session
+      const endpoint = gone(name, principal.tenant)
       if (!endpoint) continue
       // The upstream may go on behind other endpoints.
       endpoint.upstream.endSession(callerOf(liveSession))
@@ -98,7 +105,7 @@ export function createReload(needs: ReloadNeeds): Reload {
     }
     if (replaced.length > 0) log.info({ upstreams: changed }, 'upstreams were replaced')
     else {
-      const { endpoints: of, needsRestart } = report
+      const { endpoints: of, tenants: named, needsRestart } = report
       log.info(
         {
           added,
@@ -107,6 +114,7 @@ export function createReload(needs: ReloadNeeds): Reload {
           endpoints_added: of.added,
           endpoints_changed: of.changed,
           endpoints_removed: of.removed,
+          tenants: [...named.added, ...named.changed, ...named.removed],
           needs_restart: needsRestart,
         },
         'the settings were read again',
@@ -130,9 +138,11 @@ export function createReload(needs: ReloadNeeds): Reload {
 function compareSettings(current: Settings, next: Settings, replaced: readonly string[]): ReloadReport {
   const upstreams = compareNames(withoutSizes(current.upstreams), withoutSizes(next.upstreams), replaced)
   const { kept: _kept, ...endpoints } = compareNames(current.endpoints, next.endpoints)
+  const { kept: _same, ...tenants } = compareNames(current.tenants, next.tenants)
   return {
     ...upstreams,
     endpoints,
+    tenants,
     needsRestart: lasting.flatMap((module) => {
       const { added, changed, removed } = compareNames({ ...current[module] }, { ...next[module] })
       return [...added, ...changed, ...removed].map((key) => `${module}.${key}`)

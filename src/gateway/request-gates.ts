@@ -15,16 +15,16 @@ import type { Sessions } from '../sessions/sessions.ts'
 import { type GatedRequest, kindOfMessage } from './gated-request.ts'
 import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import { clientAnswersPing } from './legacy/notices.ts'
-import { unknownEndpoint } from './unknown-endpoint.ts'
 import type { StartWait } from './wait-for-start.ts'
 
 /** What finds out whose a request is, and which endpoint it is for. */
 export interface CallerGateNeeds<Endpoint> {
   readonly authenticate: Authenticate
   readonly endpoints: {
-    /** The endpoint with a name; empty for that of all upstreams. */
-    find(name: string): Endpoint | undefined
-    readonly names: readonly string[]
+    /** The endpoint with a name, for the callers of a tenant; empty for that of all upstreams. */
+    find(name: string, tenant: string): Endpoint | undefined
+    /** The refusal of a name for which `find` finds nothing. */
+    refusalOf(name: string, tenant: string): Refusal
   }
 }
 
@@ -47,10 +47,13 @@ export function authenticateCaller(
   request.principal = principal
 }
 
-/** Refuses with: `not_found`. */
-export function findEndpoint<Endpoint>({ at }: GatedRequest, { endpoints }: CallerGateNeeds<Endpoint>): Endpoint {
-  const found = endpoints.find(at.name)
-  if (found === undefined) throw unknownEndpoint(at.name, endpoints.names)
+/** Refuses with: `not_found`, `unknown_tenant`; with too many tenants that have no name in the settings `overloaded`. */
+export function findEndpoint<Endpoint>(
+  { at, principal }: GatedRequest,
+  { endpoints }: CallerGateNeeds<Endpoint>,
+): Endpoint {
+  const found = endpoints.find(at.name, principal.tenant)
+  if (found === undefined) throw endpoints.refusalOf(at.name, principal.tenant)
   return found
 }
 

@@ -50,7 +50,7 @@ export function createMemberNames(needs: {
   }
 
   const seen = (list: List, member: Member, own: string): FoundName | undefined =>
-    list === 'tools/list' && !members.view.seesTool(member.name, own) ? undefined : { member, own }
+    members.seesName(list, member.name, own) ? { member, own } : undefined
 
   const ownNameOf = async (list: List, member: Member, shown: string, caller: Caller): Promise<string | undefined> => {
     for (let cursor: unknown = undefined; ;) {

@@ -3,6 +3,7 @@
  */
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Member } from './member.ts'
+import { bothViews, createTenantView, type TenantView } from './tenant-view.ts'
 import { createNaming, type Naming, type NamingSettings } from './naming.ts'
 import { createTranslation, type Translation } from './translation.ts'
 import { createView, type View, type ViewSettings } from './view.ts'
@@ -10,6 +11,7 @@ import { createView, type View, type ViewSettings } from './view.ts'
 export class Members {
   readonly #naming: NamingSettings
   readonly #viewSettings: ViewSettings
+  readonly #tenant: View | undefined
   #list: readonly Member[] = []
   #byName = new Map<string, Member>()
   #translations = new Map<string, Translation>()
@@ -20,12 +22,19 @@ export class Members {
     readonly members: readonly Member[]
     readonly naming: NamingSettings
     readonly view: ViewSettings
+    readonly tenant?: TenantView | undefined
   }) {
     this.#naming = needs.naming
     this.#viewSettings = needs.view
+    this.#tenant = needs.tenant && createTenantView(needs.tenant)
     this.naming = createNaming([], needs.naming)
     this.view = createView(needs.view, this.naming.names)
     this.replace(needs.members)
+  }
+
+  /** Whether prompts and resources may be hidden as well. */
+  get isOfTenant(): boolean {
+    return this.#tenant !== undefined
   }
 
   get list(): readonly Member[] {
@@ -40,7 +49,8 @@ export class Members {
     this.#list = members
     this.#byName = new Map(members.map((member) => [member.name, member]))
     this.naming = createNaming([...this.#byName.keys()], this.#naming)
-    this.view = createView(this.#viewSettings, this.naming.names)
+    const view = createView(this.#viewSettings, this.naming.names)
+    this.view = this.#tenant ? bothViews(view, this.#tenant) : view
     this.#translations = new Map(members.map(({ name }) => [name, createTranslation(name, this.naming)]))
   }
 
@@ -56,8 +66,27 @@ export class Members {
   /** An entry of a member's list for clients; undefined if they do not see it, or if the member is gone by now. */
   shownEntry(member: string, method: string, entry: RawObject): RawObject | undefined {
     if (!this.#byName.has(member)) return undefined
-    const { name } = entry.value
-    if (method === 'tools/list' && (typeof name !== 'string' || !this.view.seesTool(member, name))) return undefined
+    if (!this.#sees(member, method, entry)) return undefined
     return this.translationOf(member)?.entry(method, entry) ?? entry
   }
+
+  /** Whether clients see a tool or prompt of a member. */
+  seesName(list: 'tools/list' | 'prompts/list', member: string, own: string): boolean {
+    return list === 'tools/list' ? this.view.seesTool(member, own) : this.view.seesPrompt(member, own)
+  }
+
+  #sees(member: string, method: string, { value }: RawObject): boolean {
+    const own = value[identifiedBy[method] ?? 'uri']
+    if (method === 'tools/list') return typeof own === 'string' && this.view.seesTool(member, own)
+    if (this.#tenant === undefined) return true
+    if (typeof own !== 'string') return false
+    return method === 'prompts/list' ? this.view.seesPrompt(member, own) : this.view.seesResource(member, own)
+  }
+}
+
+/** The member of an entry that names it, by the list; others are resources, and have a URI. */
+const identifiedBy: Readonly<Record<string, string>> = {
+  'tools/list': 'name',
+  'prompts/list': 'name',
+  'resources/templates/list': 'uriTemplate',
 }

@@ -144,11 +144,11 @@ class RoutedSubscription implements Subscription {
   }
 
   #filterFor({ name }: Member): Filter {
-    const { uris } = this.#needs.members.naming
+    const { view, naming } = this.#needs.members
     const resourceUris = new Set<string>()
     for (const shown of this.#filter.resourceUris) {
-      const found = uris.find(shown)
-      if (found?.member === name) resourceUris.add(found.own)
+      const found = naming.uris.find(shown)
+      if (found?.member === name && view.seesResource(name, found.own)) resourceUris.add(found.own)
     }
     return { ...this.#filter, resourceUris }
   }

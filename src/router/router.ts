@@ -27,7 +27,9 @@ import { listSkills, skillsList } from './merged-skills.ts'
 import type { NamingSettings } from './naming.ts'
 import { type Begun, OutcomeAlone, RoutedReply } from './routed-reply.ts'
 import { createRoutedSubscriptions } from './routed-subscriptions.ts'
-import { checkedRef, type Target, targetOf, type UnknownTarget, unknown } from './target.ts'
+import { checkedRef, type Target, targetOf, type UnknownTarget, unknown, unknownResource } from './target.ts'
+import { refuseUnlisted } from './unlisted-names.ts'
+import type { TenantView } from './tenant-view.ts'
 import type { ViewSettings } from './view.ts'
 
 export interface RouterNeeds {
@@ -35,6 +37,8 @@ export interface RouterNeeds {
   readonly members: readonly Member[]
   readonly naming: NamingSettings
   readonly view?: ViewSettings
+  /** What the tenant sees whose clients it serves; undefined if it serves all. */
+  readonly tenant?: TenantView | undefined
   /** The name of the merged server, for clients. */
   readonly serverName?: string
   /** How long the other members wait for one, in milliseconds. */
@@ -65,7 +69,7 @@ export const removedMeanwhile =
 
 export function createRouter(needs: RouterNeeds): Router {
   const { clock, log, memory, view = {}, serverName = 'mcplex', memberWaitMs } = needs
-  const members = new Members({ members: needs.members, naming: needs.naming, view })
+  const members = new Members({ members: needs.members, naming: needs.naming, view, tenant: needs.tenant })
   const appRequests = createAppRequests({ members, memberWaitMs, clock })
   const memberNames = createMemberNames({ members, appRequests, memberWaitMs, clock })
   const subscriptions = createRoutedSubscriptions({ members, memberWaitMs, clock })
@@ -84,18 +88,23 @@ export function createRouter(needs: RouterNeeds): Router {
   const begin = (call: Call): Begun | Promise<Begun> => {
     const [only] = members.list
     if (call.method === 'completion/complete' && call.params) checkedRef(call.params)
-    if (members.naming.isPlain && only && call.method !== 'tools/call') return send(call, only.name, call)
+    const isPlain = members.naming.isPlain && only !== undefined
+    if (isPlain && !members.isOfTenant && call.method !== 'tools/call') return send(call, only.name, call)
     if (call.method === skillsList) {
       const reply = new OutcomeAlone(() => listSkills(call, { members, memberWaitMs, clock }))
       return { reply, translation: undefined }
     }
     const target = targetOf(call.method, call.params, members.naming)
-    if ('unknown' in target) return sendUnnamed(call, target)
-    const { named } = target
+    if ('unknown' in target)
+      return isPlain && target.unknown.kind === 'method' ? send(call, only.name, call) : sendUnnamed(call, target)
+    const { named, uri } = target
+    if (uri && !members.view.seesResource(target.member, uri.own)) throw unknownResource(uri.shown)
     if (!named) return send(call, target.member, target)
     if (!named.mayBeShort) {
-      if (named.list === 'tools/list' && !members.view.seesTool(target.member, named.own)) throw unknown(named.list)
-      return send(call, target.member, target)
+      if (!members.seesName(named.list, target.member, named.own)) throw unknown(named.list)
+      const member = members.isOfTenant ? members.find(target.member) : undefined
+      const checking = member && refuseUnlisted(member, named, call, { memberWaitMs, clock })
+      return checking ? checking.then(() => send(call, target.member, target)) : send(call, target.member, target)
     }
     return memberNames.find(named.list, named.shown, call).then((found) => {
       if (!found) throw unknown(named.list)
@@ -123,7 +132,7 @@ export function createRouter(needs: RouterNeeds): Router {
       method: async () =>
         knownMethod(shown) === unknownName ? extensionMember(members.list, call, { memberWaitMs, clock }) : undefined,
     }[kind]()
-    if (!found) throw refusal
+    if (!found || (kind === 'resource' && !members.view.seesResource(found.name, shown))) throw refusal
     return send(call, found.name, call)
   }
 

@@ -18,6 +18,8 @@ export interface UnknownTarget {
 export interface Target {
   readonly member: string
   readonly params: RawObject | undefined
+  /** The resource that it names, or the template of one: as the member has it, and as clients see it. */
+  readonly uri?: { readonly own: string; readonly shown: string }
   /** The tool or prompt that it names, as the member has it. */
   readonly named?: {
     readonly list: 'tools/list' | 'prompts/list'
@@ -108,12 +110,14 @@ function addressedTarget(
   const shown = raw.value['uri']
   if (typeof shown !== 'string') throw new Refusal('invalid_params', { message: 'The parameter uri must be a string.' })
   const found = uris.find(shown)
-  if (!found) {
-    const message = 'This endpoint has no resource of this URI.'
-    const refusal = new Refusal('invalid_params', { message, data: { uri: shown } })
-    return { unknown: { kind: 'resource', shown }, refusal }
-  }
-  return { member: found.member, params: place(withText(raw, 'uri', found.own)) }
+  if (!found) return { unknown: { kind: 'resource', shown }, refusal: unknownResource(shown) }
+  const { member, own } = found
+  return { member, params: place(withText(raw, 'uri', own)), uri: { own, shown } }
+}
+
+/** The refusal for a resource that the endpoint does not have, or does not show. */
+export function unknownResource(uri: string): Refusal {
+  return new Refusal('invalid_params', { message: 'This endpoint has no resource of this URI.', data: { uri } })
 }
 
 function withText(raw: RawObject, key: string, text: string): RawObject {

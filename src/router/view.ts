@@ -10,14 +10,21 @@ export interface ViewSettings {
 }
 
 export interface View {
-  /** Whether a tool of a member is seen. */
+  /** Whether a tool of a member is seen, by the name that the member gives it. */
   seesTool(member: string, own: string): boolean
+  seesPrompt(member: string, own: string): boolean
+  /** Whether a resource is seen, by its own URI; or a template of URIs, by its text. */
+  seesResource(member: string, own: string): boolean
 }
 
+/** Of prompts and resources, an endpoint shows all that its members have. */
+const whole: View = { seesTool: () => true, seesPrompt: () => true, seesResource: () => true }
+
 export function createView({ tools }: ViewSettings, names: Names): View {
-  if (!tools || tools.length === 0) return { seesTool: () => true }
+  if (!tools || tools.length === 0) return whole
   const { included, excluded } = partsOf(tools)
   return {
+    ...whole,
     seesTool(member, own) {
       // Under each of its names: a pattern must not fail because the name is too long, or has an alias.
       const known = names.all(member, own)
@@ -29,7 +36,8 @@ export function createView({ tools }: ViewSettings, names: Names): View {
   }
 }
 
-function partsOf(tools: readonly string[]): {
+/** The patterns that show, and those that take away, without their mark. */
+export function partsOf(tools: readonly string[]): {
   readonly included: readonly string[]
   readonly excluded: readonly string[]
 } {

@@ -1,6 +1,7 @@
 /** Tests the arguments of tools that a file binds: the two ways to write them, what each value is, and that none is shown. */
 import { describe, expect, test } from 'vitest'
-import { type ReadFile, readFileText } from './read-file.ts'
+import type { ReadFile } from './file-source.ts'
+import { readFileText } from './read-file.ts'
 import { fileSchema } from './json-schema.ts'
 import { fileStructure } from './structure.ts'
 

@@ -5,6 +5,7 @@
 import { upstreamOptions } from '../../upstreams/options.ts'
 import { SecretValues } from '../../base/secret-values.ts'
 import { assemble } from '../assemble.ts'
+import { tenantWarnings } from '../assemble-tenants.ts'
 import { strayPatternProblems } from '../assemble-upstreams.ts'
 import type { Environment } from '../environment.ts'
 import { type Loaded, readProvided } from '../load.ts'
@@ -12,7 +13,8 @@ import { ConfigError, type Problem } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { unknownVariables } from '../unknown-variables.ts'
 import { missingParts } from './missing-parts.ts'
-import { type FileSource, readFileText } from './read-file.ts'
+import type { FileSource } from './file-source.ts'
+import { readFileText } from './read-file.ts'
 import { readNamedVariables } from './named-variables.ts'
 import { sharedOptions } from '../schema.ts'
 
@@ -45,8 +47,11 @@ export function loadFile(
   const endpoints = new Map(
     [...file.endpoints].map(([name, own]) => [name, overlay(own, named.provided.get(`endpoints.${name}`))]),
   )
+  const tenants = new Map(
+    [...file.tenants].map(([name, own]) => [name, overlay(own, named.provided.get(`tenants.${name}`))]),
+  )
   const { aliases, aliasPlaces } = file
-  const provided = { values: overlay(file.values, typed), upstreams, endpoints, aliases, aliasPlaces }
+  const provided = { values: overlay(file.values, typed), upstreams, endpoints, tenants, aliases, aliasPlaces }
   // What the file lacks is told already, with its place.
   const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: anyUpstream } : provided
   const { log, clients, admin, ...settings } = maskingSecrets(file.secretValues, () =>
@@ -59,7 +64,10 @@ export function loadFile(
     admin,
     quote: (path) => provided.values.get(path)?.quote ?? quoteOfUpstream(provided, path),
     provided,
-    warnings: withoutSecrets([...warnings, ...strayPatternProblems(provided)], file.secretValues),
+    warnings: withoutSecrets(
+      [...warnings, ...strayPatternProblems(provided), ...tenantWarnings(provided)],
+      file.secretValues,
+    ),
     missing: withoutSecrets(missingParts(settings.upstreams, upstreams), file.secretValues),
     secretValues: file.secretValues,
   }

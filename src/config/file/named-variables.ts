@@ -1,11 +1,11 @@
-/** The environment variables of the upstreams and endpoints of a file: `MCPLEX_UPSTREAMS__GITHUB__POOL__MAX`. */
+/** The environment variables of the upstreams, endpoints and tenants of a file: `MCPLEX_UPSTREAMS__GITHUB__POOL__MAX`. */
 import type { Environment } from '../environment.ts'
 import { readProvided } from '../load.ts'
 import type { Problem } from '../problem.ts'
 import type { Provided } from '../provided.ts'
 import { ownEnvName, type Placed } from '../schema.ts'
-import type { ReadFile } from './read-file.ts'
-import { endpointMembers, type PlacedMember, membersOfKind } from './structure.ts'
+import type { ReadFile } from './file-source.ts'
+import { endpointMembers, type PlacedMember, membersOfKind, tenantMembers } from './structure.ts'
 
 /** The options of one upstream or endpoint, with the variables that set them. */
 interface Named {
@@ -22,7 +22,7 @@ export interface NamedVariables {
 
 /** A value that is not accepted, and a name that could mean two of them, are added to `problems`, a unit that is surely missing to `warnings`. */
 export function readNamedVariables(
-  { upstreams, endpoints }: Pick<ReadFile, 'upstreams' | 'endpoints'>,
+  { upstreams, endpoints, tenants }: Pick<ReadFile, 'upstreams' | 'endpoints' | 'tenants'>,
   machine: Environment,
   problems: Problem[],
   warnings: Problem[],
@@ -30,6 +30,7 @@ export function readNamedVariables(
   const named = [
     ...[...upstreams].map(([name, { kind }]) => placedIn(`upstreams.${name}`, membersOfKind(kind))),
     ...[...endpoints.keys()].map((name) => placedIn(`endpoints.${name}`, endpointMembers)),
+    ...[...tenants.keys()].map((name) => placedIn(`tenants.${name}`, tenantMembers)),
   ]
   const owners = new Map<string, string>()
   for (const { path, rows } of named) {

@@ -2,7 +2,6 @@
 
 const sentences: ReadonlyArray<readonly [path: RegExp, instead: string]> = [
   [/^auth(\.|$)/, 'mcplex does not authenticate clients yet: put a reverse proxy that does in front of it'],
-  [/^tenants(\.|$)/, 'mcplex does not know tenants yet: all clients are of one'],
   [/^state(\.|$)/, 'state is kept in memory only, for now'],
   [/^listen\.http2$/, 'HTTP/1.1 and HTTP/2 are both served on the one port, always'],
   [/^listen\.(?:tls|cert|key)$/, 'TLS needs two files: listen.tlsCert and listen.tlsKey'],

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { ConfigError, type Problem } from '../problem.ts'
-import type { FileSource } from './read-file.ts'
+import type { FileSource } from './file-source.ts'
 import { maxFileBytes } from './read-yaml.ts'
 import { fileStructure } from './structure.ts'
 

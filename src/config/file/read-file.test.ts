@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Problem } from '../problem.ts'
-import { readFileText, type ReadFile } from './read-file.ts'
+import type { ReadFile } from './file-source.ts'
+import { readFileText } from './read-file.ts'
 import { clientServers } from './client-servers.ts'
 import { fileStructure } from './structure.ts'
 
@@ -197,10 +198,6 @@ describe('an error is told with its place, what was meant, and what is accepted'
     [
       'auth: { apiKeys: true }',
       '1:1 config_unknown_key "auth" is not known here: mcplex does not authenticate clients yet',
-    ],
-    [
-      'tenants: { a: { rate: 1/s } }',
-      '1:1 config_unknown_key "tenants" is not known here: mcplex does not know tenants yet',
     ],
     ['state: { redis: "x" }', '1:1 config_unknown_key "state" is not known here: state is kept in memory only'],
     ['admin: { listen: "127.0.0.1" }', '1:18 config_value admin.listen 127.0.0.1 is not accepted here'],

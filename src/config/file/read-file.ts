@@ -3,13 +3,12 @@
  * Pure: variables and files that the text refers to are read through arguments.
  */
 import { dirname, resolve } from 'node:path'
-import type { z } from 'zod'
 import type { Option } from '../../base/option.ts'
 import { terminalSafeLine } from '../../base/terminal-safe.ts'
 import { isJsonObject } from '../json-object.ts'
 import { nameShape } from '../name-shape.ts'
 import { type FilePlace, type Problem, whereOf, withWays } from '../problem.ts'
-import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
+import type { Provided, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { readMarked, writeValue } from '../read-option.ts'
 import { meantUnit } from '../suggest-value.ts'
 import { kindOf, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
@@ -20,33 +19,19 @@ import { type FileValue, fileValueAt, isMembers, membersOf, namesIn, textsOfMemb
 import { jsonReader } from './json-value.ts'
 import { type Path, pathKey, readYaml, type Spot, type YamlText } from './read-yaml.ts'
 import { PutInValues } from './put-in-values.ts'
-import { endpointMembers, membersOfKind, textsOf, upstreamMembers } from './structure.ts'
+import {
+  endpointMembers,
+  membersOfKind,
+  type PlacedMember,
+  tenantMembers,
+  textsOf,
+  upstreamMembers,
+} from './structure.ts'
 import { type StructureProblem, structureProblems, unknownMappings } from './structure-problems.ts'
 import { maxMessage, showWord } from './show-word.ts'
-import type { Substitutes } from './substitute.ts'
+import type { FileSource, ReadFile } from './file-source.ts'
 import { workspaceOf } from './workspace.ts'
 import { sharedOptions } from '../schema.ts'
-
-export interface FileSource extends Omit<Substitutes, 'folder'> {
-  /** The name of the file, as it is shown. */
-  readonly file: string
-  /** Its path, from which relative paths in it are read. */
-  readonly path: string
-  readonly text: string
-  readonly structure: z.ZodType
-  /** The files of secrets that were read so far. */
-  readonly secretFiles?: ReadonlySet<string>
-}
-
-/** What a file provides, and what is wrong with it. */
-export interface ReadFile extends ProvidedSettings {
-  readonly aliases: ReadonlyMap<string, string>
-  readonly aliasPlaces: ReadonlyMap<string, FilePlace>
-  readonly problems: readonly Problem[]
-  readonly warnings: readonly Problem[]
-  /** What may not be shown: the values of variables and files, unless they are options of mcplex itself. */
-  readonly secretValues: readonly string[]
-}
 
 export function readFileText(source: FileSource): ReadFile {
   const yaml = readYaml(source.text, { ...source, folder: workspaceOf(dirname(source.path)) })
@@ -66,6 +51,7 @@ class FileReader implements ReadFile {
   readonly values: Map<string, ProvidedValue> = new Map()
   readonly upstreams: Map<string, ProvidedUpstream> = new Map()
   readonly endpoints: Map<string, Provided> = new Map()
+  readonly tenants: Map<string, Provided> = new Map()
   aliases: ReadonlyMap<string, string> = new Map()
   readonly aliasPlaces: Map<string, FilePlace> = new Map()
   readonly problems: Problem[] = []
@@ -101,6 +87,8 @@ class FileReader implements ReadFile {
     const [upstreams, endpoints] = [fileValueAt(value, ['upstreams']), fileValueAt(value, ['endpoints'])]
     for (const name of namesIn(upstreams)) this.#upstream(value, name)
     for (const name of namesIn(endpoints)) this.#endpoint(value, name)
+    for (const name of namesIn(fileValueAt(value, ['tenants'])))
+      if (nameShape.test(name)) this.tenants.set(name, this.#members(value, ['tenants', name], tenantMembers))
     this.aliases = new Map(Object.entries(textsOfMembers(membersOf(fileValueAt(value, ['aliases'])))))
     for (const alias of this.aliases.keys()) this.aliasPlaces.set(alias, this.#place(this.#keyAt(['aliases', alias])))
     if (namesIn(upstreams).length === 0 && this.problems.length === 0)
@@ -138,14 +126,18 @@ class FileReader implements ReadFile {
 
   #endpoint(value: FileValue, name: string): void {
     const base = ['endpoints', name]
-    const values = new Map<string, ProvidedValue>()
-    const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
-    for (const { key, option, path } of endpointMembers)
-      this.#option(value, [...base, ...path.split('.')], key, option, set)
+    const values = this.#members(value, base, endpointMembers)
     if (this.upstreams.has(name)) {
       const fault = `has the name of an upstream, and /mcp/${name} is the endpoint of that one`
       this.#add('config_name', this.#keyAt(base), base.join('.'), fault, `another name, such as ${name}-view`)
     } else if (nameShape.test(name)) this.endpoints.set(name, values)
+  }
+
+  #members(value: FileValue, base: Path, members: readonly PlacedMember[]): Provided {
+    const values = new Map<string, ProvidedValue>()
+    for (const { key, option, path } of members)
+      this.#option(value, [...base, ...path.split('.')], key, option, (name, found) => void values.set(name, found))
+    return values
   }
 
   #command(value: FileValue, base: Path, values: Map<string, ProvidedValue>): void {

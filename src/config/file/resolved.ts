@@ -6,7 +6,8 @@ import type { ProvidedValue } from '../provided.ts'
 import { writeValue } from '../read-option.ts'
 import { schema } from '../schema.ts'
 import type { LoadedFile } from './load-file.ts'
-import { endpointMembers, membersOfKind } from './structure.ts'
+import { providedOf } from '../assemble-tenants.ts'
+import { endpointMembers, membersOfKind, tenantMembers } from './structure.ts'
 
 export interface ResolvedValue {
   /** Its path in a file. */
@@ -18,7 +19,7 @@ export interface ResolvedValue {
   readonly needsRestart: boolean
 }
 
-/** All values, in the order of the options; those of upstreams and endpoints come last. */
+/** All values, in the order of the options; those of upstreams, endpoints and tenants come last. */
 export function resolvedValues({ settings, log, clients, admin, provided, secretValues }: LoadedFile): ResolvedValue[] {
   const secrets = new SecretValues(secretValues)
   const resolved = (
@@ -54,7 +55,13 @@ export function resolvedValues({ settings, log, clients, admin, provided, secret
       ),
     ),
   )
-  return [...general, ...upstreams, ...endpoints]
+  const tenants = Object.entries(settings.tenants).flatMap(([name, setup]) =>
+    tenantMembers.map(({ key, path, option }) => {
+      const from = providedOf(provided.tenants ?? new Map(), name, key)
+      return resolved(`tenants.${name}.${path}`, option, memberOf(setup, key), from, false)
+    }),
+  )
+  return [...general, ...upstreams, ...endpoints, ...tenants]
 }
 
 function shown(option: Option, value: unknown, secrets: SecretValues): string {

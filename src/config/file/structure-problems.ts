@@ -6,7 +6,7 @@ import { insteadOf } from './not-yet.ts'
 import { type FileValue, fileValueAt, namesIn } from './file-value.ts'
 import type { TextSpan } from './frame.ts'
 import { type Path, pathKey, type Spot } from './read-yaml.ts'
-import { endpointMembers, upstreamMembers, type ValueFault } from './structure.ts'
+import { endpointMembers, tenantMembers, upstreamMembers, type ValueFault } from './structure.ts'
 import { sharedOptions } from '../schema.ts'
 
 /** A problem at a place of the structure. */
@@ -37,9 +37,12 @@ export function unknownMappings(
   })
 }
 
+/** The parts of a file whose members have names. */
+const named: readonly string[] = ['upstreams', 'endpoints', 'tenants']
+
 /** Zod passes over this name, since objects with a prototype cannot have it. Aliases are checked with all others. */
 function unseenNames(value: FileValue): StructureProblem[] {
-  const paths = ['upstreams', 'endpoints'].map((key) => [key, '__proto__'])
+  const paths = named.map((key) => [key, '__proto__'])
   const found = paths.filter(([key = '', name = '']) => namesIn(fileValueAt(value, [key])).includes(name))
   return found.map((path) => ({ ...badName, path }))
 }
@@ -101,6 +104,7 @@ const paths: readonly string[] = [
   ...sharedOptions.flatMap(({ path, option }) => [path, ...(option.aliases ?? [])]),
   ...upstreamMembers.map(({ path }) => `upstreams.*.${path}`),
   ...endpointMembers.map(({ path }) => `endpoints.*.${path}`),
+  ...tenantMembers.map(({ path }) => `tenants.*.${path}`),
 ]
 
 /** The names that are known where an unknown one stands. */
@@ -112,7 +116,7 @@ function knownBeside(path: Path): string[] {
 
 /** The path with stars for names. */
 function placeInFile(path: Path): string[] {
-  return path.map((part, at) => (at === 1 && (path[0] === 'upstreams' || path[0] === 'endpoints') ? '*' : String(part)))
+  return path.map((part, at) => (at === 1 && named.includes(String(path[0])) ? '*' : String(part)))
 }
 
 /** The option of the same name in another part of the file. */

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { nameShape } from '../name-shape.ts'
 import type { Option } from '../../base/option.ts'
 import { endpointOptions, aliasOptions } from '../../gateway/options.ts'
+import { tenantOptions } from '../../tenants/options.ts'
 import { upstreamOptions } from '../../upstreams/options.ts'
 import { readMarked } from '../read-option.ts'
 import { sharedOptions } from '../schema.ts'
@@ -24,7 +25,7 @@ export interface ValueFault {
   readonly meant: string | undefined
 }
 
-/** An option of an upstream or of an endpoint, with its path there. */
+/** An option of an upstream, an endpoint or a tenant, with its path there. */
 export interface PlacedMember {
   readonly key: string
   readonly option: Option
@@ -42,6 +43,8 @@ export const upstreamMembers: readonly PlacedMember[] = membersIn(
 )
 
 export const endpointMembers: readonly PlacedMember[] = membersIn(endpointOptions)
+
+export const tenantMembers: readonly PlacedMember[] = membersIn(tenantOptions)
 
 function membersIn(rows: Rows): PlacedMember[] {
   return Object.entries<Option>(rows).map(([key, option]) => {
@@ -63,6 +66,8 @@ export function fileStructure(): z.ZodType {
     insert(upstream, path, option.kind === 'given' ? givenShape(key) : field(option))
   const endpoint = branch()
   for (const { path, option } of endpointMembers) insert(endpoint, path, field(option))
+  const tenant = branch()
+  for (const { path, option } of tenantMembers) insert(tenant, path, field(option))
   insert(
     tree,
     'version',
@@ -85,6 +90,11 @@ export function fileStructure(): z.ZodType {
     .record(z.string().regex(nameShape), objectOf(endpoint))
     .meta({ description: 'Further endpoints at /mcp/NAME, each with a part of all tools.' })
   insert(tree, 'endpoints', endpoints.optional())
+  const tenants = z.record(z.string().regex(nameShape), objectOf(tenant)).meta({
+    description:
+      'What each tenant may use, by the name of the tenant. Values of `default` hold for each tenant that has none of its own.',
+  })
+  insert(tree, 'tenants', tenants.optional())
   const aliases = z.record(z.string(), z.string()).meta({ description: aliasOptions.aliases.about })
   insert(tree, 'aliases', aliases.optional())
   return objectOf(tree)

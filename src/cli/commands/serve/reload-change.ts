@@ -12,7 +12,7 @@ export function changeOf(
   before: Loaded,
   next: Loaded,
 ): ReloadChange {
-  const { added, changed, removed, kept, endpoints } = report
+  const { added, changed, removed, kept, endpoints, tenants } = report
   // The sizes by default depend on the number of servers, and are no change in the file.
   const isSaid = (name: string, key: string): boolean =>
     [`upstreams.${name}.${key}`, `upstream.${key}`].some(
@@ -27,6 +27,7 @@ export function changeOf(
     changed: [...changed, ...kept.filter(isResized)],
     removed,
     endpoints,
+    tenants,
     aliases: !isDeepStrictEqual(before.settings.aliases, next.settings.aliases),
     needsRestart,
     renamed: renamedTools(Object.keys(before.settings.upstreams), Object.keys(next.settings.upstreams)),
@@ -34,20 +35,19 @@ export function changeOf(
 }
 
 /** Whether nothing has changed but what needs a restart. */
-export function isNothing({ added, changed, removed, endpoints, aliases }: ReloadChange): boolean {
-  const all = [added, changed, removed, endpoints.added, endpoints.changed, endpoints.removed]
+export function isNothing({ added, changed, removed, endpoints, tenants, aliases }: ReloadChange): boolean {
+  const all = [added, changed, removed, ...[endpoints, tenants].flatMap((of) => [of.added, of.changed, of.removed])]
   return !aliases && all.every((names) => names.length === 0)
 }
 
 export function linesOf(change: ReloadChange): string[] {
-  const { added, changed, removed, endpoints, aliases, needsRestart, renamed } = change
+  const { added, changed, removed, aliases, needsRestart, renamed } = change
+  const named = (what: 'added' | 'changed' | 'removed'): readonly string[] =>
+    (['endpoint', 'tenant'] as const).flatMap((kind) => change[`${kind}s`][what].map((name) => `${kind} ${name}`))
   const parts: ReadonlyArray<readonly [string, readonly string[]]> = [
-    ['added', [...added, ...endpoints.added.map((name) => `endpoint ${name}`)]],
-    [
-      'changed',
-      [...changed, ...endpoints.changed.map((name) => `endpoint ${name}`), ...(aliases ? ['the aliases'] : [])],
-    ],
-    ['removed', [...removed, ...endpoints.removed.map((name) => `endpoint ${name}`)]],
+    ['added', [...added, ...named('added')]],
+    ['changed', [...changed, ...named('changed'), ...(aliases ? ['the aliases'] : [])]],
+    ['removed', [...removed, ...named('removed')]],
     ['needs a restart', needsRestart],
   ]
   const lines = parts.filter(([, names]) => names.length > 0).map(([what, names]) => `${what}: ${names.join(', ')}`)

@@ -1,0 +1,67 @@
+/** The tenants of a file: what each has of its own and of `default`, and what is said of mistakes. */
+import { expect, test } from 'vitest'
+import { ConfigError, type Problem } from '../problem.ts'
+import { type LoadedFile, loadFile } from './load-file.ts'
+import { resolvedValues } from './resolved.ts'
+import { fileStructure } from './structure.ts'
+
+const structure = fileStructure()
+
+function load(tenants: string, env: Record<string, string> = {}): LoadedFile {
+  const text = `upstreams: { one: { command: node }, two: { command: node } }\ntenants:\n${tenants}`
+  const machine = { env: { PATH: '/bin', ...env }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 }
+  const readFile = (): { fault: string } => ({ fault: 'is not there' })
+  const source = { file: 'mcplex.yaml', path: '/etc/mcplex.yaml', text, structure, env: machine.env, readFile }
+  return loadFile(source, new Map(), machine)
+}
+
+function problemsOf(tenants: string): readonly Problem[] {
+  try {
+    load(tenants)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+test('a tenant has its own values, and those of default for the rest', () => {
+  const loaded = load('  default: { upstreams: [one], prompts: ["!*"] }\n  acme: { upstreams: ["*"] }\n', {
+    MCPLEX_TENANTS__ACME__TOOLS: 'two__*',
+  })
+  expect(loaded.settings.tenants).toMatchObject({
+    default: { upstreams: ['one'], tools: [], prompts: ['!*'] },
+    acme: { upstreams: ['*'], tools: ['two__*'], prompts: ['!*'], resources: [] },
+  })
+  const origins = Object.fromEntries(resolvedValues(loaded).map(({ path, origin }) => [path, origin]))
+  expect(origins).toMatchObject({
+    'tenants.acme.tools': 'MCPLEX_TENANTS__ACME__TOOLS',
+    'tenants.acme.prompts': 'mcplex.yaml:3:41',
+    'tenants.acme.resources': 'default',
+  })
+})
+
+test('a tenant that may use nothing is a warning, and so is a pattern for what there is not', () => {
+  const { warnings } = load('  idle: {}\n  acme: { upstreams: [tow], tools: [three__x], endpoints: [nope] }\n')
+  const messages = warnings.map(({ message }) => message)
+  expect(messages.filter((one) => one.startsWith('tenants.'))).toEqual([
+    'tenants.idle may use nothing: it names neither upstreams nor tools, and nothing is allowed by default',
+    'tenants.acme.upstreams: the pattern "tow" is of no upstream',
+    'tenants.acme.endpoints: the pattern "nope" is of no endpoint',
+    'tenants.acme.tools: the pattern "three__x" is of no upstream',
+  ])
+})
+
+test('an empty list is refused, because it would read as nothing and mean everything', () => {
+  const [problem] = problemsOf('  acme: { upstreams: [one], tools: [] }\n')
+  expect(problem).toMatchObject({ code: 'config_value', where: 'mcplex.yaml:3:36' })
+  expect(problem?.message).toContain('empty list')
+})
+
+test('names and keys that cannot be are told with their place', () => {
+  const codes = problemsOf('  "a b": {}\n  acme: { tolls: [x] }\n').map(({ code, where }) => [code, where])
+  expect(codes).toEqual([
+    ['config_name', 'mcplex.yaml:3:3'],
+    ['config_unknown_key', 'mcplex.yaml:4:11'],
+  ])
+})

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import {
+  allows,
+  createTenantView,
+  idlePatterns,
+  membersOfTenant,
+  seesEndpoint,
+  type TenantView,
+} from './tenant-view.ts'
+
+const none = { upstreams: [], tools: [], prompts: [], resources: [], aliases: {}, all: ['github', 'files'] }
+const viewOf = (given: Partial<TenantView>): TenantView => ({ ...none, ...given })
+const view = (given: Partial<TenantView>): ReturnType<typeof createTenantView> => createTenantView(viewOf(given))
+
+test('nothing is allowed that no pattern names', () => {
+  const nothing = view({})
+  expect(membersOfTenant(viewOf({}))).toEqual([])
+  expect([nothing.seesTool('github', 'x'), nothing.seesPrompt('github', 'x')]).toEqual([false, false])
+  expect(nothing.seesResource('github', 'a://b')).toBe(false)
+})
+
+test('an upstream is allowed with all that it has; other lists narrow it down', () => {
+  const all = view({ upstreams: ['github'] })
+  expect([all.seesTool('github', 'x'), all.seesPrompt('github', 'x'), all.seesResource('github', 'a://b')]).toEqual([
+    true,
+    true,
+    true,
+  ])
+  expect(membersOfTenant(viewOf({ upstreams: ['*', '!files'] }))).toEqual(['github'])
+  const some = view({ upstreams: ['*'], tools: ['*', '!github__delete_*'], prompts: ['!*'] })
+  expect([some.seesTool('github', 'delete_repo'), some.seesTool('files', 'delete_repo')]).toEqual([false, true])
+  expect([some.seesPrompt('files', 'x'), some.seesResource('files', 'a://b')]).toEqual([false, true])
+})
+
+test('tools alone allow no prompts and no resources, and only their servers', () => {
+  const given = { tools: ['github__get_*'] }
+  expect(membersOfTenant(viewOf(given))).toEqual(['github'])
+  const tools = view(given)
+  expect([tools.seesTool('github', 'get_issue'), tools.seesTool('github', 'delete')]).toEqual([true, false])
+  expect([tools.seesPrompt('github', 'get_x'), tools.seesResource('github', 'a://b')]).toEqual([false, false])
+  // A name without the server is no name of /mcp, where there are several.
+  expect(view({ tools: ['get_*'] }).seesTool('github', 'get_issue')).toBe(false)
+  expect(view({ all: ['github'], tools: ['get_*'] }).seesTool('github', 'get_issue')).toBe(true)
+})
+
+describe('a hidden resource', () => {
+  const hiding = view({ upstreams: ['files'], resources: ['*', '!mcplex://files/file:///secret/*'] })
+
+  test.each([
+    'file:///secret/a',
+    'file:///secret%2Fa',
+    'file:///%73ecret/a',
+    'file:///x/../secret/a',
+    'file:///x/%2E%2E/secret/a',
+    'FILE:///secret/a',
+    'file:///./secret/a',
+  ])('is hidden as %s', (uri) => {
+    expect(hiding.seesResource('files', uri)).toBe(false)
+  })
+
+  test('hides no other one, and a pattern for the own URI hides as well', () => {
+    expect(hiding.seesResource('files', 'file:///open/a%20b')).toBe(true)
+    expect(view({ upstreams: ['*'], resources: ['!file:///*'] }).seesResource('files', 'file:///a')).toBe(false)
+  })
+
+  test('may be a template, by its text', () => {
+    expect(hiding.seesResource('files', 'file:///secret/{name}')).toBe(false)
+    expect(hiding.seesResource('files', 'file:///open/{+name}')).toBe(true)
+  })
+})
+
+test('what is allowed of resources is allowed in each spelling', () => {
+  const open = view({ upstreams: ['files'], resources: ['mcplex://files/file:///open/*'] })
+  expect(open.seesResource('files', 'file:///open/a b')).toBe(true)
+  expect(open.seesResource('files', 'file:///open/a%20b')).toBe(true)
+  expect(open.seesResource('files', 'file:///open/%2E%2E/secret')).toBe(false)
+})
+
+test('endpoints are named by name or path, and all are allowed if none is named', () => {
+  expect(seesEndpoint({ endpoints: [] }, '')).toBe(true)
+  expect(['', 'a', 'b'].map((name) => seesEndpoint({ endpoints: ['/mcp', 'a'] }, name))).toEqual([true, true, false])
+  expect(seesEndpoint({ endpoints: ['/mcp/*'] }, '')).toBe(false)
+})
+
+test('patterns', () => {
+  expect([allows(['a*'], ['ab']), allows(['a*', '!ab'], ['ab']), allows(['!x'], ['ab'])]).toEqual([true, false, true])
+  expect(idlePatterns(['a*', '!zz', 'q'], [['ab'], ['x', 'zz']])).toEqual(['q'])
+})
