@@ -208,7 +208,7 @@ test('no worker moves as the table does not say, the figures are the truth, and 
           const running = all.flatMap(({ instance }) => (instance ? [instance.transport] : []))
           assert.deepEqual(new Set(running), new Set(live()), 'every server is in a slot')
           assert.equal(counts['workers'], all.length)
-          assert(all.length <= shape.pool + shape.poolReserve)
+          assert(all.length <= shape.pool + Math.max(shape.poolReserve, shape.mode === 'shared' ? 1 : 0))
           assert.equal(
             counts['workerCalls'],
             live().reduce((sum, { pending }) => sum + pending.size, 0),

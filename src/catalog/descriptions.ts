@@ -1,4 +1,4 @@
-/** What the server says of itself, by the source of its lists: asked once for each, and kept. */
+/** What the server says of itself, by the source of its lists: asked once for each, and kept until it may say something else. */
 import type { Caller } from '../protocol/call.ts'
 import { offers } from '../protocol/capabilities.ts'
 import type { RawObject } from '../protocol/json-text.ts'
@@ -17,18 +17,31 @@ export interface Descriptions {
 }
 
 export function createDescriptions(catalogSource: CatalogSource, sources: KeptSources): Descriptions {
+  /** How often the server may have changed what it says. */
+  let changes = 0
+  catalogSource.onStale((_source, list) => {
+    if (list !== undefined) return
+    changes++
+    for (const source of sources.all()) source.isDescriptionCurrent = false
+  })
+
   const descriptionFor = async (caller: Caller, mayWait: boolean): Promise<RawObject> => {
     const key = catalogSource.sourceOf(caller, undefined)
     const source = sources.at(key)
-    if (source.serverDescription) return source.serverDescription
+    if (source.serverDescription && source.isDescriptionCurrent) return source.serverDescription
+    const before = changes
     const ask = (): Promise<RawObject> => catalogSource.serverDescription(caller, key, mayWait)
     const found = await (mayWait ? (source.asking ??= ask().finally(() => (source.asking = undefined))) : ask())
     sources.keepDescription(key, source, found)
+    if (changes !== before) source.isDescriptionCurrent = false
     return found
   }
 
-  const atHand = (caller: Caller): RawObject =>
-    sources.find(catalogSource.sourceOf(caller, undefined))?.serverDescription ?? catalogSource.startDescription(caller)
+  const atHand = (caller: Caller): RawObject => {
+    const source = sources.find(catalogSource.sourceOf(caller, undefined))
+    const current = source?.isDescriptionCurrent === true ? source.serverDescription : undefined
+    return current ?? catalogSource.startDescription(caller)
+  }
 
   /** @param mayWait whether to wait for a worker that can be asked */
   const known = async (caller: Caller, mayWait: boolean): Promise<RawObject> => {

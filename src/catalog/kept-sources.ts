@@ -28,6 +28,8 @@ export interface KeptSource {
   /** The names of each list as it was last learnt, even while it is being learnt again. */
   readonly names: Map<string, ReadonlySet<string>>
   serverDescription: RawObject | undefined
+  /** False once the server may say something else. */
+  isDescriptionCurrent: boolean
   /** The running request for the description, shared by all callers that wait for it. */
   asking: Promise<RawObject> | undefined
 }
@@ -84,6 +86,7 @@ export interface KeptSources {
    * again, or forgets it if there is no memory for it any more.
    */
   uncount(key: string, method: string, list: KeptList): () => void
+  /** In the place of an earlier one. */
   keepDescription(key: string, source: KeptSource, serverDescription: RawObject): void
   keepNames(key: string, method: string, names: ReadonlySet<string>): void
 }
@@ -146,6 +149,7 @@ export function createKeptSources(needs: {
         lists: new Map(),
         names: new Map(),
         serverDescription: undefined,
+        isDescriptionCurrent: true,
         asking: undefined,
       }
       sources.set(key, source)
@@ -227,9 +231,14 @@ export function createKeptSources(needs: {
       }
     },
     keepDescription(key, source, serverDescription) {
+      const { serverDescription: before } = source
+      source.isDescriptionCurrent = true
+      if (before?.text === serverDescription.text) return
+      if (before) source.memory.release(heldBytesOf(before))
       // If there is no memory for it, the next client asks for it again.
-      if (!source.serverDescription && take(source.memory, heldBytesOf(serverDescription), key))
-        source.serverDescription = serverDescription
+      source.serverDescription = take(source.memory, heldBytesOf(serverDescription), key)
+        ? serverDescription
+        : undefined
     },
     keepNames(key, method, names) {
       const source = find(key)

@@ -119,6 +119,7 @@ export function createShownLists(needs: {
   }
 
   catalogSource.onStale((key, method, isOfUse) => {
+    if (method === undefined) return
     own.stale(key, method)
     for (const [source, { lists: keptLists }] of sources.entries()) {
       if (!catalogSource.follows(source, key)) continue

@@ -11,7 +11,7 @@ export interface ServerEra {
   readonly mode: Mode
   /** Which clients without sessions share a worker. */
   readonly statelessMode: Mode
-  /** The server description from the start. */
+  /** The server description, as a client that declares nothing gets it: from the start, or from a later worker. */
   readonly serverDescription: RawObject
 }
 

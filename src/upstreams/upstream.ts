@@ -179,9 +179,10 @@ export interface CatalogSource {
    */
   own(caller: Caller, list: string): Promise<string>
   /**
-   * Calls `stale` when a list of a source may have changed; `isOfUse` tells whether the old list is better than none.
+   * Calls `stale` when a list of a source may have changed, or the server description of any source (`list` undefined);
+   * `isOfUse` tells whether the old list is better than none.
    */
-  onStale(stale: (source: string, list: string, isOfUse: boolean) => void): void
+  onStale(stale: (source: string, list: string | undefined, isOfUse: boolean) => void): void
 }
 
 /** The lists of workers that work for one session alone, which any call of the session may change. */

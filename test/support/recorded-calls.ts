@@ -29,6 +29,8 @@ export interface Recorded {
   pings(): readonly number[]
   /** Lets this much time pass at once: only for what compares times, not for timers. */
   skip(ms: number): void
+  /** Has handshakes not be answered, or be refused, from now on; or neither any more. */
+  starts(how: 'held' | 'refused' | 'answered'): void
   /** How often each call has run, by its id. */
   runs(): ReadonlyMap<string, number>
 }
@@ -81,6 +83,14 @@ export async function startRecorded(
     pings: () => readFileSync(`${file}.pings`, 'utf8').split('\n').filter(Boolean).map(Number),
     skip: (ms) => void (skippedMs += ms),
     release: () => writeFileSync(`${file}.go`, ''),
+    starts(how) {
+      for (const [ending, name] of [
+        ['hold', 'held'],
+        ['refuse', 'refused'],
+      ] as const)
+        if (how === name) writeFileSync(`${file}.${ending}`, '')
+        else rmSync(`${file}.${ending}`, { force: true })
+    },
     runs() {
       const found = new Map<string, number>()
       for (const line of readFileSync(file, 'utf8').split('\n')) {

@@ -20,7 +20,7 @@ import { createNotificationRouter, type NotificationRouter } from '../pooling/no
 import { createOwnWorkerLists } from '../pooling/own-worker-lists.ts'
 import { Pool } from '../pooling/pool.ts'
 import { poolCounts } from '../pooling/pool-counts.ts'
-import { Recycling } from '../pooling/recycling.ts'
+import type { Recycling } from '../pooling/recycling.ts'
 import { createSingleInstance, type SingleInstance } from '../pooling/single-instance.ts'
 import type { Spares } from '../pooling/spares.ts'
 import { createUnresponsiveWorkers, type UnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
@@ -42,6 +42,7 @@ import { catalogWorkersOf } from './catalog-workers-of.ts'
 import { ConnectedInstance } from './connected-instance.ts'
 import type { PooledUpstreamNeeds } from './pooled-upstream-needs.ts'
 import type { ServerProgram } from './server-program.ts'
+import { recyclingOf } from './recycling-of.ts'
 import { sparesOf } from './spares-of.ts'
 import { factsOf, startServer } from './startup.ts'
 import { workerFacts } from './worker-facts.ts'
@@ -99,7 +100,10 @@ export class PooledUpstream implements SingleUpstream {
     this.pool = this.#createPool()
     const { groups, pool, catalogWorkers, slots, notifications } = this
     const ownLists = createOwnWorkerLists(groups, program.lists === 'common')
-    const common = { groups, pool, notifications, ownLists, clock }
+    const clearSpares = (): void => this.#spares?.clear()
+    const parts = recyclingOf(needs, program, this, this.#starts, this.#onlyOne, clearSpares)
+    this.#recycling = parts.recycling
+    const common = { groups, pool, notifications, ownLists, replacements: parts.replacements, clock }
     this.catalog = createCatalogSource({ ...common, catalogWorkers, lists: program.lists })
     this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
     this.health = createUpstreamHealth({
@@ -109,16 +113,6 @@ export class PooledUpstream implements SingleUpstream {
       unresponsive: () => slots.in('unresponsive').size,
       fault: () => (this.#closed ? 'the server was ended' : this.#starts.crashLoopGuard.fault),
       detail: () => this.#onlyOne.detail ?? this.#program.complaint,
-    })
-    this.#recycling = new Recycling({
-      slots,
-      clock,
-      ageMs: () => settings.recycleAgeMs,
-      memoryBytes: program.recycleMemoryBytes ?? 0,
-      replaceOthers: () => {
-        this.#spares?.clear()
-        catalogWorkers.replaceAll()
-      },
     })
     this.#sweeper = clock.every(sweepMs, () => this.#sweep())
   }
@@ -270,6 +264,9 @@ export class PooledUpstream implements SingleUpstream {
       endedForNotReading: () => void this.#endedForNotReading++,
       slotFreed: () => this.#slotFreed(),
       recovered: () => this.#closed || this.pool.slotFreed(),
+      described: ({ codec: { era } }, serverDescription) => {
+        if (this.groups.describe(era, serverDescription)) this.notifications.describedAnew(era)
+      },
     })
   }
 
@@ -285,6 +282,7 @@ export class PooledUpstream implements SingleUpstream {
       takeSlot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
       takeReserve: () =>
         this.#onlyOne.isKnown ? undefined : this.slots.take('serve', settings.pool + settings.poolReserve),
+      takeBeside: () => this.slots.take('serve', settings.pool + 1),
       start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
       handOver: (group) => {
         if (this.#program.isMadeForCallers === true) return undefined

@@ -26,7 +26,7 @@ export async function activateWorker(
   worker: Worker,
   needs: { readonly notifications: NotificationRouter; readonly clock: Clock; readonly log: Log },
 ): Promise<void> {
-  const { notifications, clock, log } = needs
+  const { notifications, clock } = needs
   if (!worker.closed) slot.move('restoring')
   await sendLogLevel(group, worker)
   if (serverEra.codec.era === 'legacy' && group.attribution === 'session' && mayBeAsked(group.announced))
@@ -41,6 +41,16 @@ export async function activateWorker(
     void worker.close()
     throw slot.isReplaced && !group.ended ? new NoRoom() : new Refusal('upstream_closed')
   }
+  tellReplaced(group, serverEra, worker, needs)
+}
+
+/** Tells the clients of a group that its lists may have changed, if a worker has taken the place of one that knew more. */
+export function tellReplaced(
+  group: IsolationGroup,
+  serverEra: ServerEra,
+  worker: Worker,
+  { notifications, log }: { readonly notifications: NotificationRouter; readonly log: Log },
+): void {
   if (!group.hasLostState) return
   group.hasLostState = false
   // Its lists were learnt from the worker before; a group of one session has own lists, which went with that worker.

@@ -12,12 +12,14 @@ import { answerWithoutWorker } from './local-outcomes.ts'
 import type { NotificationRouter } from './notification-router.ts'
 import type { OwnWorkerLists } from './own-worker-lists.ts'
 import type { Pool } from './pool.ts'
+import type { Replacements } from './replacements.ts'
 
 export interface WorkerCallNeeds {
   readonly groups: IsolationGroups
   readonly pool: Pool
   readonly notifications: NotificationRouter
   readonly ownLists: Pick<OwnWorkerLists, 'callEnded'>
+  readonly replacements: Pick<Replacements, 'callBegun'>
   readonly clock: Clock
 }
 
@@ -53,6 +55,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
       if (!pending) pool.callEnded()
     }
   } while (!pending)
+  if (worker.callsLeft < Infinity) needs.replacements.callBegun(group, worker)
   // It was its last one: waiting calls need another worker.
   if (worker.state === 'retiring') pool.slotFreed()
   if (call.reservation) call.reservation.lease ??= reserveWorker(group, worker, call, () => pool.callEnded())

@@ -153,7 +153,14 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     startDescription: (caller) => groups.serverEraOf(caller).serverDescription,
     async serverDescription(caller, source, mayWait) {
       const serverEra = serverEraFor(caller, source)
-      if (serverEra.codec.era === 'modern') return serverEra.serverDescription
+      if (serverEra.codec.era === 'modern') {
+        // Its worker may be of another version of the server than the one of the start.
+        const asked =
+          serverEra.mode === 'shared'
+            ? undefined
+            : await catalogWorkers.at(specFor(caller, source))?.catch(() => undefined)
+        return asked?.serverDescription ?? serverEra.serverDescription
+      }
       if (serverEra.mode === 'shared') return withoutTasks(serverEra.serverDescription)
       // The description is the same for clients of any name: a worker that will be asked for lists can tell it, too.
       const what = specFor(caller, catalogWorkers.has(source) ? source : commonSourceOf(caller))

@@ -11,6 +11,8 @@ export interface IsolationGroups {
   readonly serverEras: Map<EraName, ServerEra>
   /** The server era for a caller: its own if the server has it. The only client keeps its first one. Throws `upstream_unavailable`. */
   serverEraOf(caller: Caller): ServerEra
+  /** The server describes itself in this way now. @returns whether that is another one than before; false for undefined */
+  describe(era: EraName, serverDescription: RawObject | undefined): boolean
   /** The client capabilities announced to the workers of the caller's group. */
   announcedTo(serverEra: ServerEra, caller: Caller): RawObject
   keyOf(caller: Caller): string
@@ -57,6 +59,12 @@ export function createIsolationGroups(pool: number, hasOneClient: boolean, min: 
   return {
     serverEras,
     serverEraOf,
+    describe(era, serverDescription) {
+      const known = serverEras.get(era)
+      if (!known || !serverDescription || known.serverDescription.text === serverDescription.text) return false
+      serverEras.set(era, { ...known, serverDescription })
+      return true
+    },
     announcedTo,
     keyOf: (caller) => keyAt(serverEraOf(caller), caller),
     of(caller) {

@@ -3,23 +3,23 @@
  * other client.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { Caller, Filter, Update } from '../../protocol/call.ts'
+import type { Caller, EraName, Filter, Update } from '../../protocol/call.ts'
 import { isObject } from '../../protocol/json-text.ts'
 import { withMeta } from '../../protocol/jsonrpc.ts'
 import { capabilityOf } from '../../protocol/methods.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
 import type { Worker } from '../worker.ts'
-import { groupSource, infoIn } from './catalog-keys.ts'
+import { groupSource, infoIn, profileSource } from './catalog-keys.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
 import type { GroupSubscriber, WorkerOwner, IsolationGroup } from './isolation-group.ts'
 import type { Subscriber, Subscription } from '../upstream.ts'
 import { SubscriptionCounts } from './subscription-counts.ts'
 
 /**
- * Called when a list of a source may have changed.
+ * Called when a list of a source, or what the server says of itself (`list` undefined), may have changed.
  * @param isOfUse whether the old list is better than none
  */
-export type Stale = (source: string, list: string, isOfUse: boolean) => void
+export type Stale = (source: string, list: string | undefined, isOfUse: boolean) => void
 
 export interface NotificationRouter {
   /** Routes a message of a worker; false if there was no recipient. */
@@ -45,6 +45,8 @@ export interface NotificationRouter {
   unwatched(source: string, isExpected: boolean): void
   /** The same for the lists that come from this worker of a group. */
   unwatchedOf(group: IsolationGroup, worker: Worker): void
+  /** The server may say something else of itself from now on, to any client of an era. */
+  describedAnew(era: EraName): void
   onStale(stale: Stale): void
   /** Calls `tell` when a catalog worker has announced that a list of its source has changed. */
   onCatalogChange(tell: (source: string, list: string) => void): void
@@ -176,6 +178,9 @@ export function createNotificationRouter(
       }
       // From now on the clients are listed what others are.
       if (!group.ended) for (const method of new Set(shown.map(changeOf))) deliver(group, changeUpdate(method))
+    },
+    describedAnew(era) {
+      for (const stale of staleListeners) stale(profileSource(era), undefined, true)
     },
     onStale: (stale) => void staleListeners.push(stale),
     onCatalogChange: (tell) => void changeListeners.push(tell),

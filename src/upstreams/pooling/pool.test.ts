@@ -82,6 +82,7 @@ function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 
     slots,
     takeSlot: () => slots.take('serve'),
     takeReserve: () => slots.take('serve', bound + poolReserve),
+    takeBeside: () => slots.take('serve', bound + 1),
     start,
     handOver: () => undefined,
     isOnlyOne: () => false,

@@ -30,6 +30,8 @@ export interface PoolNeeds {
   readonly takeSlot: () => WorkerSlot | undefined
   /** Takes a slot beyond the limit; undefined if the reserve is in use. */
   readonly takeReserve: () => WorkerSlot | undefined
+  /** Takes a slot, one beyond the limit if all are taken, for a worker that replaces others. */
+  readonly takeBeside: () => WorkerSlot | undefined
   /**
    * Starts a worker of the group in the slot and adds it to the group. Throws a `Refusal`; `NoRoom` if one worker
    * runs and only one process of this server can run (single-instance.ts), or if the worker was replaced meanwhile.
@@ -230,6 +232,14 @@ export class Pool {
       if (!slot) return
       void this.#watch(group, this.#needs.start(group, slot))
     }
+  }
+
+  /** Starts a worker of a group that takes the place of others, beside them; undefined if there is no slot. */
+  startBeside(group: IsolationGroup): Promise<Worker> | undefined {
+    const slot = this.#closed ? undefined : this.#needs.takeBeside()
+    const start = slot && this.#needs.start(group, slot)
+    if (start) void this.#watch(group, start)
+    return start
   }
 
   /** Starts one more worker of the group of a waiting call, if it may have one and there is a slot. */

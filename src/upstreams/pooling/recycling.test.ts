@@ -6,6 +6,7 @@ import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { Recycling } from './recycling.ts'
+import { Replacements } from './replacements.ts'
 import { WorkerSlots, type WorkerSlot } from './worker-slots.ts'
 
 const client = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined } as const
@@ -17,7 +18,22 @@ function createFixture() {
     () => 4,
     () => new ManualInstance(clock),
   )
-  const recycling = new Recycling({ slots, clock, ageMs: () => 0, memoryBytes: 1000, replaceOthers() {} })
+  const replacements = new Replacements({
+    slots: () => slots.all,
+    mayRunBeside: () => true,
+    mayStart: () => true,
+    start: () => undefined,
+    replaced() {},
+    callsInAll: 0,
+  })
+  const recycling = new Recycling({
+    slots,
+    clock,
+    ageMs: () => 0,
+    memoryBytes: 1000,
+    replacements,
+    replaceOthers() {},
+  })
   /** A worker that takes more than it should. */
   const startBig = async (): Promise<WorkerSlot<ManualInstance>> => {
     const slot = slots.take('serve')

@@ -1,9 +1,10 @@
 /**
- * Replaces workers: by hand, or once they are old. Each gets no further call, ends when its calls are over, and another one
- * takes its place when a call needs it.
+ * Replaces workers: by hand, or once they are old or big. Each gets no further call, ends when its calls are over, and
+ * another one takes its place: before, where clients share workers (replacements.ts), else when a call needs it.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { ServerInstance } from '../worker.ts'
+import type { Replacements } from './replacements.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
 /** An instance that knows its age. */
@@ -21,6 +22,7 @@ export interface RecyclingNeeds {
   readonly ageMs: () => number
   /** Above how much memory a worker is replaced, in bytes; 0: never. */
   readonly memoryBytes: number
+  readonly replacements: Pick<Replacements, 'replace'>
   /** Ends the spares, which are started again, and has new catalog workers asked from now on. */
   readonly replaceOthers: () => void
 }
@@ -45,21 +47,22 @@ export class Recycling {
   recycle(): Promise<void> {
     const old = this.#needs.slots.all
     this.#needs.replaceOthers()
-    for (const slot of old) slot.retire()
+    this.#needs.replacements.replace(old)
     return new Promise((over) => void this.#waits.add({ old, over }))
   }
 
   /** Replaces workers that are due, and resolves what waits for the end of others; called now and then. */
   sweep(): void {
-    const { slots, clock, memoryBytes } = this.#needs
+    const { slots, clock, memoryBytes, replacements } = this.#needs
     const [ageMs, now] = [this.#needs.ageMs(), clock.now()]
-    for (const slot of slots.all) {
+    const due = slots.all.filter((slot) => {
       const { instance, isReplaced } = slot
       // One that was being started when its end was asked for has been used by the calls that waited for it.
       const isOld = instance && ageMs > 0 && now - instance.startedMs >= ageMs * this.#shareOf(instance)
       const isBig = memoryBytes > 0 && (instance?.memoryBytes ?? 0) > memoryBytes && isJudged(slot, now)
-      if (isReplaced || isOld || isBig) slot.retire()
-    }
+      return isReplaced || isOld || isBig
+    })
+    if (due.length > 0) replacements.replace(due)
     for (const wait of this.#waits) {
       if (!wait.old.every(({ ended }) => ended)) continue
       this.#waits.delete(wait)

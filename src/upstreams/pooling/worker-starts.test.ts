@@ -75,6 +75,7 @@ function createFixture(resourceUris: readonly string[] = []) {
     endedForNotReading() {},
     slotFreed() {},
     recovered() {},
+    described() {},
   })
   const start = (): { readonly slot: NonNullable<ReturnType<typeof slots.take>>; readonly worker: Promise<Worker> } => {
     const slot = slots.take('serve')

@@ -4,12 +4,14 @@ import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { EraName } from '../../protocol/call.ts'
+import type { RawObject } from '../../protocol/json-text.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import type { ServerEra } from '../server-era.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Worker, WorkerEvents } from '../worker.ts'
 import { startFailure, type WorkerExit } from '../worker-exit.ts'
-import { activateWorker } from './activate-worker.ts'
+import { activateWorker, tellReplaced } from './activate-worker.ts'
+import { profileSource } from './catalog-keys.ts'
 import type { CatalogWorker, CatalogWorkerStart } from './catalog-workers.ts'
 import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
 import { explainStart } from './explain-start.ts'
@@ -43,6 +45,8 @@ export interface WorkerStartsNeeds {
   readonly slotFreed: () => void
   /** An unresponsive worker responds again: waiting calls may use it. */
   readonly recovered: () => void
+  /** How the server describes itself to a client that declares nothing; undefined if it was not asked. */
+  readonly described: (serverEra: ServerEra, serverDescription: RawObject | undefined) => void
 }
 
 /** A worker that ends within this time of its start may be one that cannot run beside another. */
@@ -90,8 +94,9 @@ export class WorkerStarts {
       caller: group.caller,
       announced: group.announced,
       attribution: group.attribution,
-      // The handshake, and not a call, should find out that it cannot run beside another.
-      mustDiscover: this.#needs.onlyOne.isUndecided && wasBeside,
+      // The handshake, and not a call, should find out that it cannot run beside another. One that takes the place of
+      // another may describe itself in another way.
+      mustDiscover: group.attribution === 'several' || (this.#needs.onlyOne.isUndecided && wasBeside),
       // In groups of several principals the handshake is neutral.
       failed: (failure) => {
         const isNeutral = group.attribution === 'several'
@@ -99,11 +104,18 @@ export class WorkerStarts {
       },
       connected: () => this.#noteOpening(slot),
     })
-    const { worker } = await opened.catch(async (error: unknown) => {
+    const { worker, serverDescription } = await opened.catch(async (error: unknown) => {
       throw isOpen ? await this.#explained(group.restarts, error) : error
     })
     if (serverEra.codec.era === 'legacy') this.crashLoopGuard.started()
+    if (group.attribution === 'several') this.#needs.described(serverEra, serverDescription)
     return this.#activate(group, serverEra, slot, worker)
+  }
+
+  /** A worker of the group has taken the place of others. */
+  replaced(group: IsolationGroup, worker: Worker): void {
+    const serverEra = this.#needs.serverEras.get(group.codec.era)
+    if (serverEra) tellReplaced(group, serverEra, worker, this.#needs)
   }
 
   /** Makes a catalog worker a worker of the group. Throws a `Refusal` if it has ended meanwhile. */
@@ -145,6 +157,7 @@ export class WorkerStarts {
     })
     if (!worker.closed) slot.move('idle')
     this.crashLoopGuard.started()
+    if (source === profileSource(serverEra.codec.era)) this.#needs.described(serverEra, serverDescription)
     return { worker, slot, serverDescription: serverDescription ?? serverEra.serverDescription }
   }
 
