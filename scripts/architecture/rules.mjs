@@ -183,7 +183,17 @@ export const modules = {
     instead: 'Embedders run these suites: reach the implementation through the `make` that is handed in.',
   },
   cli: {
-    may: ['config', 'transports', 'client', 'admin', 'gateway', 'base'],
+    may: [
+      'config',
+      'transports',
+      'client',
+      'admin',
+      'gateway',
+      'base',
+      'identity',
+      'shared-resources/write-file-atomic.ts',
+      'shared-resources/file-lock.ts',
+    ],
     instead: 'The command has no feature of its own: put it into the gateway and call that.',
   },
 }

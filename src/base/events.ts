@@ -10,6 +10,11 @@ export interface Events {
   sessionEnded: SessionEnded
   /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
   callEnded: CallEnded
+  /**
+   * The credentials of a request were accepted or refused. `method` is `keys`, `result` is `accepted` or `refused`, `reason`
+   * is from a closed set; `keyId` is no secret.
+   */
+  authDecision: { method: string; result: string; reason: string; keyId: string | undefined }
   /** A request was refused before there was a call. */
   refused: { code: string; tenant: string | undefined; requestId: string }
   /**
@@ -81,7 +86,7 @@ export interface CallEnded {
   queueMs: number | undefined
 }
 
-export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'evicted' | 'drain' | 'operator'
+export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'evicted' | 'drain' | 'operator' | 'revoked'
 export type DroppedThing =
   'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification' | 'client_notification'
 

@@ -14,6 +14,7 @@ export type RequestRefusalCode =
   | 'unsupported_media_type'
   | 'not_acceptable'
   | 'method_not_allowed'
+  | 'unauthorized'
   | 'not_found'
   | 'forbidden_origin'
   | 'forbidden_host'
@@ -50,7 +51,7 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     400,
     'changed',
     'A header is malformed, or was sent twice.',
-    'Send each of Host, Origin, Authorization and the Mcp-* headers at most once.',
+    'Send each of Host, Origin, Authorization, X-Api-Key and the Mcp-* headers at most once.',
   ),
   request_too_large: row(
     -32600,
@@ -93,6 +94,13 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     'changed',
     'This HTTP method is not served here.',
     'Use POST; session-based revisions may also use GET and DELETE with a session id.',
+  ),
+  unauthorized: row(
+    -32600,
+    401,
+    'changed',
+    'Valid credentials are required.',
+    'Send an API key with every request, in the header `Authorization: Bearer KEY` (or `X-Api-Key: KEY`), never in the address. The operator makes one with `mcplex keys create`; the log has the reason of each refusal.',
   ),
   not_found: row(
     -32600,

@@ -29,6 +29,9 @@ export type FailureCode =
   | 'upstream_busy'
   | 'upstream_unknown'
   | 'definition_unknown'
+  | 'keys_file'
+  | 'keys_write'
+  | 'key_unknown'
   | 'internal'
 
 interface Row {
@@ -88,8 +91,8 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   config_exposed: row(
     78,
-    'An address other than loopback would be opened although mcplex does not authenticate clients.',
-    'Listen on 127.0.0.1 behind a reverse proxy that authenticates, or say --insecure.',
+    'An address other than loopback would be opened although clients need no credentials.',
+    'Say --auth keys, or --insecure; or listen on 127.0.0.1 behind a reverse proxy that authenticates.',
   ),
   config_tls: row(
     78,
@@ -230,6 +233,21 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     1,
     'The upstream holds back no definition with that hash, or several whose hashes begin so.',
     'Use a hash that `mcplex upstreams` shows, or so much of it that no other one begins with it.',
+  ),
+  keys_file: row(
+    78,
+    'The file of API keys cannot be read, is not as `mcplex keys` writes it, or other users may write it.',
+    'Mend what the message names: who can write the file can make keys.',
+  ),
+  keys_write: row(
+    1,
+    'The file of API keys cannot be written.',
+    'Mend what the message names, or name another file with --keys-file.',
+  ),
+  key_unknown: row(
+    1,
+    'The file of API keys has no key of that id, or that key has ended.',
+    'Use an id that `mcplex keys --all` shows.',
   ),
   internal: row(
     1,

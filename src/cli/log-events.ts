@@ -49,6 +49,9 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
         queue_ms: event.queueMs,
       }),
     ),
+    events.on('authDecision', ({ method, result, reason, keyId }) => {
+      if (result === 'refused') line('credentials refused', { method, reason, key_id: keyId })
+    }),
     events.on('refused', (event) =>
       line('refused', { code: event.code, tenant: event.tenant, req_id: event.requestId }),
     ),

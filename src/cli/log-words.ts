@@ -51,6 +51,7 @@ const reasons: Readonly<Record<SessionEnd, string>> = {
   evicted: 'its client was absent, and others waited',
   drain: 'mcplex stops',
   operator: 'an operator ended it',
+  revoked: 'its credentials were revoked',
 }
 
 const stopReasons: ReadonlyMap<string, string> = new Map([

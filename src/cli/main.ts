@@ -108,6 +108,10 @@ async function act(request: Request): Promise<number> {
       const { drain } = await import('./commands/drain/drain.ts')
       return drain(request, thisMachine(), outputs)
     }
+    case 'keys': {
+      const { keys } = await import('./commands/keys/keys.ts')
+      return keys(request, thisMachine(), outputs)
+    }
     case 'config': {
       const { config } = await import('./commands/config/config.ts')
       return config(request, thisMachine(), outputs)

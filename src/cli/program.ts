@@ -10,6 +10,7 @@ import { type BreakerRequest, breakerVerb } from './commands/breaker/command.ts'
 import { type DrainRequest, drainVerb } from './commands/drain/command.ts'
 import { type ErrorsRequest, errorsVerb } from './commands/errors/command.ts'
 import { type InitRequest, initVerb } from './commands/init/command.ts'
+import { type KeysRequest, keysVerb } from './commands/keys/command.ts'
 import { type PsRequest, psVerb } from './commands/ps/command.ts'
 import { type ReloadRequest, reloadVerb } from './commands/reload/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
@@ -34,6 +35,7 @@ export type Request =
   | ErrorsRequest
   | BreakerRequest
   | DrainRequest
+  | KeysRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -75,6 +77,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(reloadVerb)
   add(connectVerb)
   add(configVerb)
+  add(keysVerb)
   add(psVerb)
   add(sessionsVerb)
   add(upstreamsVerb)

@@ -28,6 +28,8 @@ export interface ReloadChange {
   /** Names of tenants. */
   readonly tenants: ReloadChange['endpoints']
   readonly aliases: boolean
+  /** Whether the settings `auth` have changed. */
+  readonly auth: boolean
   /** Paths of options. */
   readonly needsRestart: readonly string[]
   /** Upstreams whose tools have other names now, with what stands before them: nothing if it is empty. */
@@ -84,12 +86,13 @@ export function reloadIn(value: JsonValue | undefined): { reload?: ReloadResult 
 }
 
 function changeIn(change: JsonObject): ReloadChange {
-  const { endpoints, tenants, renamed, aliases, needsRestart } = change
+  const { endpoints, tenants, renamed, aliases, auth, needsRestart } = change
   return {
     ...namesIn(change),
     endpoints: namesIn(isObject(endpoints) ? endpoints : {}),
     tenants: namesIn(isObject(tenants) ? tenants : {}),
     aliases: aliases === true,
+    auth: auth === true,
     needsRestart: textsIn(needsRestart),
     renamed: (Array.isArray(renamed) ? renamed.filter(isObject) : []).flatMap(({ upstream, prefix }) =>
       typeof upstream === 'string' && typeof prefix === 'string' ? [{ upstream, prefix }] : [],

@@ -39,6 +39,7 @@ export function assemble(provided: ProvidedSettings, problems: readonly Problem[
   if (found.length > 0) throw new ConfigError(found)
   return freeze({
     http: sliceOf('http', values),
+    auth: sliceOf('auth', values),
     upstreams: assembleUpstreams(provided.upstreams, membersOf('upstream', values), machine),
     endpoints: assembleEndpoints(provided.endpoints),
     aliases: Object.fromEntries(provided.aliases ?? []),
@@ -101,7 +102,17 @@ export function fillSettings(partial: PartialSettings, machine: Environment): Se
   return Object.freeze(settings)
 }
 
-const programModules = ['limits', 'sessions', 'upstream', 'upstreams', 'endpoints', 'aliases', 'tenants', 'http']
+const programModules = [
+  'limits',
+  'sessions',
+  'upstream',
+  'upstreams',
+  'endpoints',
+  'aliases',
+  'tenants',
+  'http',
+  'auth',
+]
 
 /** Problems of options that are each valid alone but not in combination. */
 function checkCombinations(values: Values, provided: Provided): Problem[] {
@@ -112,6 +123,7 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
     typeof host.value === 'string' &&
     !isLoopback(host.value) &&
     values.get('http.insecure') !== true &&
+    isOpen(values) &&
     values.get('http.socket') === undefined &&
     values.get('clients.transport') === 'http'
   )
@@ -122,9 +134,21 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
       message: `${host.quote} would open this server to the network without authentication`,
       notes: [
         ['why', 'anyone who can reach the port could run the tools of the server with your rights'],
-        ['try', 'host 127.0.0.1 (the default) with a reverse proxy in front that authenticates'],
+        [
+          'try',
+          '--auth keys (auth.methods), with a key for each client (mcplex keys create); or host 127.0.0.1 behind a reverse proxy that authenticates',
+        ],
         ['or', '--insecure (http.insecure in a program), if only trusted clients can reach this network'],
       ],
+    })
+  const methods = provided.get('auth.methods')
+  if (methods && Array.isArray(methods.value) && methods.value.length > 1 && methods.value.includes('none'))
+    problems.push({
+      code: 'config_value',
+      where: methods.where,
+      ...(methods.place && { place: methods.place }),
+      message: `${methods.quote} asks for credentials and accepts requests without`,
+      notes: [['accepted', 'none alone, or others without it']],
     })
   const [tlsCert, tlsKey] = [values.get('http.tlsCert'), values.get('http.tlsKey')]
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
@@ -139,6 +163,12 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
     })
   }
   return problems
+}
+
+/** Whether requests need no credentials. */
+function isOpen(values: Values): boolean {
+  const methods = values.get('auth.methods')
+  return !Array.isArray(methods) || methods.length === 0 || methods.includes('none')
 }
 
 function freeze<Value extends object>(value: Value): Value {

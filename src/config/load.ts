@@ -2,7 +2,9 @@
  * The configuration of the command: flags over environment over defaults. Reports every problem at once, each with
  * the flag or variable that caused it. Of two environment names of one option, `MCPLEX_...` wins.
  */
+import { join } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
+import { keysFileName } from '../identity/options.ts'
 import { memoryLimit } from '../base/process-memory.ts'
 import { readMarked, writeValue } from './read-option.ts'
 import { assemble } from './assemble.ts'
@@ -53,10 +55,17 @@ export function load(typed: Typed, machine: Environment): Loaded {
   provided.set('upstream.env', { value: env, where: '--env', quote: '--env' })
   problems.push(...unknownVariables(machine.env, Object.keys(env)))
 
+  setKeysFile(provided, process.cwd())
   const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
   const { log, clients, admin, ...settings } = assemble(all, problems, machine)
   const quote = (path: string): string | undefined => provided.get(path)?.quote
   return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues: [], warnings, missing: [] }
+}
+
+/** The command has a keys file, unless another one is named: that beside the configuration. */
+export function setKeysFile(provided: Map<string, ProvidedValue>, folder: string): void {
+  if (provided.has('auth.keysFile')) return
+  provided.set('auth.keysFile', { value: join(folder, keysFileName), where: 'default', quote: keysFileName })
 }
 
 /** The server of the command line as the only upstream, named `server`. */

@@ -5,6 +5,7 @@
 import type { Option, OptionTable } from '../base/option.ts'
 import { limitOptions } from '../admission/options.ts'
 import { httpOptions } from '../transports/http/options.ts'
+import { authOptions } from '../identity/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
 import { upstreamOptions, type UpstreamSettings } from '../upstreams/options.ts'
 import { stdioOptions, type StdioSettings } from '../upstreams/stdio/options.ts'
@@ -39,6 +40,7 @@ export interface Slices extends Omit<AllSettings, 'upstreams' | 'endpoints' | 'a
 export const tables: { readonly [Module in keyof Slices]: OptionTable<Slices[Module]> } = {
   clients: clientOptions,
   http: httpOptions,
+  auth: authOptions,
   upstream: { ...stdioOptions, ...upstreamOptions },
   limits: limitOptions,
   sessions: sessionOptions,
@@ -50,6 +52,7 @@ export const tables: { readonly [Module in keyof Slices]: OptionTable<Slices[Mod
 export const titles: { readonly [Module in keyof Slices]: string } = {
   clients: 'How clients reach it',
   http: 'Where it listens, and to whom',
+  auth: 'Who may call',
   upstream: 'The server behind it',
   limits: 'How much at once',
   sessions: 'Sessions and their streams',

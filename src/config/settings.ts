@@ -1,5 +1,6 @@
 /** The settings of a gateway, and the partial settings that a program gives. */
 import type { LimitSettings } from '../admission/options.ts'
+import type { AuthSettings } from '../identity/options.ts'
 import type { EndpointSettings } from '../gateway/options.ts'
 import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
@@ -21,6 +22,7 @@ export interface Settings {
   /** What each tenant may use, by name. Without any, tenants are not told apart, and each caller may use everything. */
   readonly tenants: Readonly<Record<string, TenantSettings>>
   readonly http: HttpSettings
+  readonly auth: AuthSettings
 }
 
 /** What a program gives for one upstream: only what names its server is required, a command or a module. */
@@ -48,4 +50,5 @@ export interface PartialSettings {
   readonly aliases?: Readonly<Record<string, string>>
   readonly tenants?: Readonly<Record<string, Partial<TenantSettings>>>
   readonly http?: Partial<HttpSettings>
+  readonly auth?: Partial<AuthSettings>
 }

@@ -24,8 +24,10 @@ export async function dispatch(inbound: Inbound, needs: DispatchNeeds): Promise<
   const request = new GatedRequest(inbound)
   try {
     const { answers } = await needs.admit(request)
-    return inAcceptedForm(request, await answers[request.kind](request))
+    const outbound = inAcceptedForm(request, await answers[request.kind](request))
+    return request.held ? request.held.follow(outbound) : outbound
   } catch (error) {
+    request.held?.release()
     request.release()
     return inAcceptedForm(request, refused(error, request, needs))
   }

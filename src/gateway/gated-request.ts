@@ -14,6 +14,7 @@ import type { Message, RequestMessage, RpcId } from '../protocol/jsonrpc.ts'
 import type { Envelope } from '../protocol/modern-server.ts'
 import type { LiveSession } from '../sessions/live-session.ts'
 import type { OpenedState } from './interaction/request-state.ts'
+import type { HeldRequest, HeldRequests } from './held-requests.ts'
 import type { AdmittedCall } from './legacy/admitted-call.ts'
 import type { SseSession } from './legacy/http-sse-sessions.ts'
 
@@ -49,7 +50,9 @@ function found<Value>(value: Value | undefined): Value {
 const elsewhere: EndpointPath = { kind: 'mcp', name: '' }
 
 export class GatedRequest implements RequestIdHolder {
-  readonly inbound: Inbound
+  inbound: Inbound
+  /** The same, if it is held because it has credentials. */
+  held: HeldRequest | undefined
   /** Which endpoint it is for, by its path, and on which transport. */
   readonly at: EndpointPath
   /** The id of the JSON-RPC request, for its refusal. */
@@ -114,6 +117,13 @@ export class GatedRequest implements RequestIdHolder {
 
   set principal(principal: Principal) {
     this.#principal = principal
+  }
+
+  /** From now on the request ends with its credentials, if it has any that can end. */
+  hold(requests: HeldRequests): void {
+    if (this.principal.issuer === undefined) return
+    this.held = requests.hold(this.inbound, this.principal)
+    this.inbound = this.held
   }
 
   /** The tenant, as soon as it is known. */

@@ -13,7 +13,7 @@ import { CoarseTimers } from '../base/coarse-timers.ts'
 import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { createOverload } from '../admission/overload.ts'
-import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
+import type { Authenticate } from '../identity/authenticate.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
@@ -23,6 +23,7 @@ import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit } from './admit.ts'
+import { createCallerIdentity } from './caller-identity.ts'
 import { createClientMemory } from './client-memory.ts'
 import { upstreamCreator } from './create-upstream.ts'
 import { gatewayFacts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
@@ -69,7 +70,7 @@ export interface GatewayParts {
   readonly backplane?: Backplane
   /** Whether all requests come from one client, so that its requests of both eras may share state. */
   readonly hasOneClient?: boolean
-  /** Finds the principal of each request; by default requests need no credentials. */
+  /** Finds the principal of each request, instead of the settings `auth`. */
   readonly authenticate?: Authenticate
 }
 
@@ -139,6 +140,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     ...settings.sessions,
   })
   const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
+  const identity = createCallerIdentity({ parts: needs, sessions, clock, log, events })
   const drain = createDrain(clock)
   const admission = createAdmission(
     settings.limits,
@@ -191,10 +193,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     log,
   }
   const endpoints = new Endpoints({ settings, upstreams, shared, memory })
-  const callerGates: CallerGateNeeds<Endpoint> = {
-    authenticate: needs.authenticate ?? acceptWithoutCredentials,
-    endpoints,
-  }
+  const callerGates: CallerGateNeeds<Endpoint> = { ...identity, endpoints }
   const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, callerGates), events, log }
 
   const state = (): GatewayState => ({
@@ -211,6 +210,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       suspendedCalls: suspended.count,
       overloadStep: overload.step,
       ...upstreams.counts(),
+      ...identity.counts(),
       ...(log.lost !== undefined && { lostLogLines: log.lost }),
     },
   })
@@ -240,6 +240,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     upstreams,
     endpoints,
     sessions,
+    identity,
     log,
     started: () => started,
   })
@@ -248,6 +249,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     if (isForced) void upstreams.close({ force: true })
     closing ??= (async () => {
       reloads.close()
+      identity.close()
       lateStarts.close()
       overload.close()
       endpoints.refuseWaiting(new Refusal('draining'))

@@ -4,6 +4,7 @@ import { unlessCancelled } from '../base/unless-cancelled.ts'
 import type { Log } from '../base/log.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { CallerIdentity } from './caller-identity.ts'
 import type { Endpoints } from './endpoints.ts'
 import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
@@ -43,6 +44,7 @@ export interface ReloadNeeds {
   readonly upstreams: ServedUpstreams
   readonly endpoints: Endpoints
   readonly sessions: Pick<Sessions, 'all' | 'end'>
+  readonly identity: Pick<CallerIdentity, 'prepare'>
   readonly log: Log
   /** Settles when the gateway has started; undefined if it was not started. */
   readonly started: () => Promise<unknown> | undefined
@@ -59,7 +61,7 @@ export interface Reload {
 
 /** Takes over other settings, and replaces upstreams; `reload-turns.ts` has the order of reloads. */
 export function createReload(needs: ReloadNeeds): Reload {
-  const { inForce, upstreams, endpoints, sessions, log } = needs
+  const { inForce, upstreams, endpoints, sessions, identity, log } = needs
 
   const reload = async ({ settings, replaced }: WantedReload, turn: Turn): Promise<ReloadReport> => {
     const started = needs.started()
@@ -68,6 +70,7 @@ export function createReload(needs: ReloadNeeds): Reload {
     const next = settings ?? inForce.settings
     const report = compareSettings(inForce.settings, next, replaced)
     const { added, changed, removed } = report
+    const takeIdentity = prepareIdentity(identity, next)
     const setups = Object.entries(next.upstreams).filter(([name]) => changed.includes(name) || added.includes(name))
     const prepared = await upstreams.prepare(setups, turn.interrupted)
     try {
@@ -82,7 +85,10 @@ export function createReload(needs: ReloadNeeds): Reload {
       const setup = setupsInForce[served.name]
       if (setup && report.kept.includes(served.name)) served.resize(setup)
     }
-    inForce.settings = { ...inForce.settings, upstreams: setupsInForce, endpoints: views, aliases, tenants }
+    const taken = { upstreams: setupsInForce, endpoints: views, aliases, tenants, auth: next.auth }
+    inForce.settings = { ...inForce.settings, ...taken }
+    // A replacement of upstreams alone has nothing to take over, and `auth` may have been changed meanwhile.
+    if (settings) takeIdentity()
     const endpointsOf = new Map(upstreams.all.map((served) => [served, endpoints.of(served.name)]))
     const retired = upstreams.put(Object.keys(setupsInForce), prepared)
     const gone = endpoints.replace(inForce.settings)
@@ -128,6 +134,17 @@ export function createReload(needs: ReloadNeeds): Reload {
     reload: (next) => turns.ask({ settings: next, replaced: [] }),
     replace: (names) => turns.ask({ settings: undefined, replaced: names }),
     close: () => turns.close(),
+  }
+}
+
+/** @throws ReloadError if the file of keys cannot be used */
+function prepareIdentity(identity: ReloadNeeds['identity'], { auth }: Settings): () => void {
+  try {
+    return identity.prepare(auth)
+  } catch (error) {
+    throw new ReloadError(error instanceof Error ? error.message : 'the settings of auth cannot be used', {
+      cause: error,
+    })
   }
 }
 

@@ -6,6 +6,7 @@ import { isPending } from '../base/awaitable.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
 import { sessionIdIn } from '../protocol/http-sse.ts'
+import type { Principal } from '../protocol/call.ts'
 import { header } from '../protocol/inbound.ts'
 import { parseIncoming, readBatch, readIncoming } from '../protocol/incoming.ts'
 import { checkVersionHeader, mayBatch } from '../protocol/legacy-server.ts'
@@ -13,6 +14,7 @@ import { isStateless } from '../protocol/revisions.ts'
 import type { LiveSession } from '../sessions/live-session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { type GatedRequest, kindOfMessage } from './gated-request.ts'
+import type { HeldRequests } from './held-requests.ts'
 import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import { clientAnswersPing } from './legacy/notices.ts'
 import type { StartWait } from './wait-for-start.ts'
@@ -20,6 +22,7 @@ import type { StartWait } from './wait-for-start.ts'
 /** What finds out whose a request is, and which endpoint it is for. */
 export interface CallerGateNeeds<Endpoint> {
   readonly authenticate: Authenticate
+  readonly heldRequests: HeldRequests
   readonly endpoints: {
     /** The endpoint with a name, for the callers of a tenant; empty for that of all upstreams. */
     find(name: string, tenant: string): Endpoint | undefined
@@ -40,11 +43,15 @@ export interface RequestGateNeeds {
 /** Refuses with: what `authenticate` throws (identity/authenticate.ts). */
 export function authenticateCaller(
   request: GatedRequest,
-  { authenticate }: Pick<CallerGateNeeds<unknown>, 'authenticate'>,
+  { authenticate, heldRequests }: Pick<CallerGateNeeds<unknown>, 'authenticate' | 'heldRequests'>,
 ): Promise<void> | void {
+  const take = (known: Principal): void => {
+    request.principal = known
+    request.hold(heldRequests)
+  }
   const principal = authenticate(request.inbound)
-  if (isPending(principal)) return Promise.resolve(principal).then((known) => void (request.principal = known))
-  request.principal = principal
+  if (isPending(principal)) return Promise.resolve(principal).then(take)
+  take(principal)
 }
 
 /** Refuses with: `not_found`, `unknown_tenant`; with too many tenants that have no name in the settings `overloaded`. */

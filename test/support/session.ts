@@ -7,6 +7,8 @@ export interface Opening {
   readonly capabilities?: JsonMap
   /** What the client calls itself. */
   readonly client?: string
+  /** More headers of each request. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Leaves the handshake without its second message. */
   readonly unfinished?: boolean
 }
@@ -53,7 +55,7 @@ export function initialize(url: string, opening: Opening = {}, asked: Asked = {}
   const { version = '2025-11-25', capabilities = {}, client = 'journey' } = opening
   const params = { protocolVersion: version, capabilities, clientInfo: { name: client, version: '1' } }
   const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
-  return send(url, { method: 'POST', headers: postHeaders, body, ...asked })
+  return send(url, { method: 'POST', headers: { ...postHeaders, ...opening.headers }, body, ...asked })
 }
 
 const postHeaders = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
@@ -64,7 +66,8 @@ export async function openSession(url: string, opening: Opening = {}): Promise<S
   const { result } = await responseTo(answered, 0)
   const id = answered.headers['mcp-session-id']
   if (typeof id !== 'string' || !result) throw new Error(`no session: ${answered.status} ${answered.text}`)
-  const headers = { 'Mcp-Session-Id': id, 'MCP-Protocol-Version': String(result['protocolVersion']) }
+  const named = { 'Mcp-Session-Id': id, 'MCP-Protocol-Version': String(result['protocolVersion']) }
+  const headers = { ...named, ...opening.headers }
   let ids = 0
   const session: Session = {
     id,

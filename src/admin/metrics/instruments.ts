@@ -40,6 +40,7 @@ export class Instruments {
   readonly sessionAges: TimeTally = new TimeTally('mcplex_session_age_seconds', [], sessionBounds, 1)
   readonly sessionsOpened: Tally = new Tally([], 1)
   readonly sessionsClosed: Tally = new Tally(['reason'], most.words)
+  readonly authDecisions: Tally = new Tally(['method', 'result', 'reason'], most.words)
   readonly refusals: Tally = new Tally(['reason'], most.words)
   readonly workerStarts: Tally = new Tally(['upstream', 'purpose'], most.pairs)
   readonly workerEnds: Tally = new Tally(['upstream', 'reason'], most.pairs)
@@ -60,6 +61,7 @@ export class Instruments {
       this.sessionsClosed.add(1, reason)
       this.sessionAges.add(ageMs)
     })
+    events.on('authDecision', ({ method, result, reason }) => this.authDecisions.add(1, method, result, reason))
     events.on('refused', ({ code }) => this.refusals.add(1, code))
     events.on('workerStarted', ({ upstream = onlyUpstream, purpose }) => this.workerStarts.add(1, upstream, purpose))
     events.on('workerEnded', ({ upstream = onlyUpstream, expected }) =>

@@ -113,6 +113,11 @@ function counted(instruments: Instruments): Metric[] {
     counter('mcplex_sessions_opened_total', 'Sessions that have begun.', tallies.sessionsOpened.samples()),
     counter('mcplex_sessions_closed_total', 'Sessions that have ended, by reason.', tallies.sessionsClosed.samples()),
     counter(
+      'mcplex_auth_decisions_total',
+      'Requests whose credentials were accepted or refused, by the reason.',
+      tallies.authDecisions.samples(),
+    ),
+    counter(
       'mcplex_refused_total',
       'Requests that were refused before there was a call, by reason.',
       tallies.refusals.samples(),

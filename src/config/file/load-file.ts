@@ -2,13 +2,14 @@
  * The configuration of a command with a file: flags over environment over the file over defaults. Reports every problem
  * at once, each with its flag, its variable, or its line in the file.
  */
+import { dirname } from 'node:path'
 import { upstreamOptions } from '../../upstreams/options.ts'
 import { SecretValues } from '../../base/secret-values.ts'
 import { assemble } from '../assemble.ts'
 import { tenantWarnings } from '../assemble-tenants.ts'
 import { strayPatternProblems } from '../assemble-upstreams.ts'
 import type { Environment } from '../environment.ts'
-import { type Loaded, readProvided } from '../load.ts'
+import { type Loaded, readProvided, setKeysFile } from '../load.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { unknownVariables } from '../unknown-variables.ts'
@@ -51,7 +52,9 @@ export function loadFile(
     [...file.tenants].map(([name, own]) => [name, overlay(own, named.provided.get(`tenants.${name}`))]),
   )
   const { aliases, aliasPlaces } = file
-  const provided = { values: overlay(file.values, typed), upstreams, endpoints, tenants, aliases, aliasPlaces }
+  const values = overlay(file.values, typed)
+  setKeysFile(values, dirname(source.path))
+  const provided = { values, upstreams, endpoints, tenants, aliases, aliasPlaces }
   // What the file lacks is told already, with its place.
   const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: anyUpstream } : provided
   const { log, clients, admin, ...settings } = maskingSecrets(file.secretValues, () =>
@@ -114,7 +117,7 @@ function ofUpstreams(typed: Provided): Provided {
 }
 
 /** Later values replace earlier ones, but a flag stays. */
-function overlay(...all: ReadonlyArray<Provided | undefined>): Provided {
+function overlay(...all: ReadonlyArray<Provided | undefined>): Map<string, ProvidedValue> {
   const values = new Map<string, ProvidedValue>()
   for (const one of all)
     for (const [key, value] of one ?? []) if (values.get(key)?.where.startsWith('--') !== true) values.set(key, value)

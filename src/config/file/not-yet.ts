@@ -1,7 +1,8 @@
 /** Names that people look for in a file, and that mcplex does not have (yet): what to do instead. Pure. */
 
 const sentences: ReadonlyArray<readonly [path: RegExp, instead: string]> = [
-  [/^auth(\.|$)/, 'mcplex does not authenticate clients yet: put a reverse proxy that does in front of it'],
+  [/^auth\.oauth(\.|$)/, 'mcplex does not know OAuth yet: use API keys, or put a reverse proxy in front of it'],
+  [/^auth\.apiKeys$/, 'auth.methods says what is accepted: methods: [keys]'],
   [/^state(\.|$)/, 'state is kept in memory only, for now'],
   [/^listen\.http2$/, 'HTTP/1.1 and HTTP/2 are both served on the one port, always'],
   [/^listen\.(?:tls|cert|key)$/, 'TLS needs two files: listen.tlsCert and listen.tlsKey'],

@@ -197,7 +197,7 @@ describe('an error is told with its place, what was meant, and what is accepted'
     ],
     [
       'auth: { apiKeys: true }',
-      '1:1 config_unknown_key "auth" is not known here: mcplex does not authenticate clients yet',
+      '1:9 config_unknown_key "apiKeys" is not known here: auth.methods says what is accepted: methods: [keys]',
     ],
     ['state: { redis: "x" }', '1:1 config_unknown_key "state" is not known here: state is kept in memory only'],
     ['admin: { listen: "127.0.0.1" }', '1:18 config_value admin.listen 127.0.0.1 is not accepted here'],

@@ -35,7 +35,7 @@ export function resolvedValues({ settings, log, clients, admin, provided, secret
   const general = schema
     .filter(({ module }) => module !== 'upstream')
     .map(({ module, key, path, option }) =>
-      resolved(path, option, memberOf(slices[module], key), provided.values.get(`${module}.${key}`), true),
+      resolved(path, option, memberOf(slices[module], key), provided.values.get(`${module}.${key}`), module !== 'auth'),
     )
   const upstreams = Object.entries(settings.upstreams).flatMap(([name, setup]) => {
     const own = provided.upstreams.get(name)?.values

@@ -16,6 +16,7 @@ const maxHeaders = 200
 const single = new Set([
   'host',
   'expect',
+  'x-api-key',
   'origin',
   'mcp-name',
   'mcp-method',

@@ -57,8 +57,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     kind: 'text',
     flag: 'host',
     env: 'HOST',
-    about:
-      'The address to listen on. Any other than loopback needs --insecure, because mcplex does not authenticate clients.',
+    about: 'The address to listen on. Any other than loopback needs --auth, or --insecure.',
     default: '127.0.0.1',
     shape: {
       accepted: 'an address or a host name without scheme and port: 127.0.0.1, ::1, localhost',
@@ -177,7 +176,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     path: 'listen.insecure',
     kind: 'switch',
     flag: 'insecure',
-    about: 'Opens an address other than loopback although mcplex does not authenticate clients.',
+    about: 'Opens an address other than loopback although clients need no credentials (`--auth none`).',
     default: false,
     why: 'Any program that reaches the port can run the tools of the server with your rights: that must be a decision.',
   },

@@ -96,7 +96,7 @@ describe('OPTIONS', () => {
     expect(status).toBe(204)
     expect(headers['Access-Control-Allow-Methods']).toBe('GET, POST')
     expect(headers['Access-Control-Allow-Headers']).toBe(
-      'Authorization, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, Mcp-Method, Mcp-Name, mcp-param-Region',
+      'Authorization, X-Api-Key, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, Mcp-Method, Mcp-Name, mcp-param-Region',
     )
     expect(headers['Vary']).toContain('Origin')
   })

@@ -85,6 +85,7 @@ export function isVerbose(query: string): boolean {
  */
 const corsRequestHeaders = [
   'Authorization',
+  'X-Api-Key',
   'Content-Type',
   'Accept',
   'Mcp-Session-Id',

@@ -1,9 +1,13 @@
 /** The verb `check`: says whether a configuration file can be served, and shows what it comes to. Nothing is started. */
 import pc from 'picocolors'
+import { wallMs } from '../../../base/clock.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { type LoadedFile, loadFile } from '../../../config/file/load-file.ts'
 import { findFile, openFile } from '../../../config/file/open-file.ts'
 import { type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
+import { KeysFileError } from '../../../identity/keys-file.ts'
+import { prepareAuth } from '../../../identity/ready-auth.ts'
+import { keysFileFailure } from '../../keys-file-failure.ts'
 import { CommandFailed } from '../../failures.ts'
 import { closedEndpoints, closedInWords, refusingAt } from '../../../config/stateless-endpoints.ts'
 import { renamedInWords, type RenamedTools, renamedTools } from '../../../config/renamed-tools.ts'
@@ -24,6 +28,7 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
   const source = openFile(path, folder, machine.env)
   const loaded = loadFile(source, new Map(), machine)
   const colors = pc.createColors(wantsColor(machine.env, stderr, request.isColorOff))
+  const activeKeys = countKeys(loaded)
   const values = request.isPrint ? resolvedValues(loaded) : []
   if (loaded.missing.length > 0) {
     if (!request.isJson) stdout.write(table(values))
@@ -39,6 +44,7 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
       closed: closedEndpoints(loaded.settings, running?.eras),
       endpoints: Object.keys(endpoints),
       sessionsOnly: refusingAt(loaded.settings, running?.eras).get('/mcp'),
+      ...(activeKeys !== undefined && { keys: activeKeys }),
       warnings,
     }
     stdout.write(
@@ -55,7 +61,9 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
       ...closedEndpoints(loaded.settings, running?.eras).map(closedInWords),
     ].map((words) => `when the running mcplex applies it: ${words}\n`)
     const eras = eraLines(loaded, running).join('')
-    stderr.write(`${source.file}: ${summary(loaded)}\n${eras}${namesLine(loaded)}${lines.join('')}`)
+    stderr.write(
+      `${source.file}: ${summary(loaded)}\n${eras}${namesLine(loaded)}${keysLine(activeKeys)}${lines.join('')}`,
+    )
   }
   return 0
 }
@@ -79,6 +87,24 @@ function namesLine({ settings: { upstreams } }: LoadedFile): string {
   return others.length === 0
     ? `tools have their own names; with a second server, ${first}__ stands before those of ${first}\n`
     : `tools are named NAME__tool, such as ${first}__...; at /mcp/NAME they have their own names\n`
+}
+
+/**
+ * How many API keys would be accepted; undefined if none are asked for.
+ * @throws CommandFailed if the file of keys cannot be used
+ */
+function countKeys({ settings: { auth } }: LoadedFile): number | undefined {
+  try {
+    return prepareAuth(auth).keys?.count(wallMs())
+  } catch (error) {
+    throw error instanceof KeysFileError ? keysFileFailure(error) : error
+  }
+}
+
+function keysLine(count: number | undefined): string {
+  if (count === undefined) return ''
+  if (count === 0) return 'no key is accepted yet, so no client is: mcplex keys create makes one\n'
+  return `clients need one of ${count} API ${count === 1 ? 'key' : 'keys'}\n`
 }
 
 function table(values: readonly ResolvedValue[]): string {

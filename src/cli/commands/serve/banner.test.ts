@@ -63,7 +63,7 @@ test('with a Unix socket, the banner and the event show it and no port', () => {
   expect(event).not.toHaveProperty('port')
   const text = banner({ ...ready, socket, url: 'http://localhost' }, true, pc.createColors(false), 80)
   expect(text).toContain(`curl --unix-socket ${socket} http://localhost/health`)
-  expect(text).not.toMatch(/mcplex does not authenticate clients|claude mcp add/)
+  expect(text).not.toMatch(/clients need no credentials|claude mcp add/)
 })
 
 test('of a module, the banner speaks of server objects, and of both kinds of workers', () => {

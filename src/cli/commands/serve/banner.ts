@@ -166,10 +166,12 @@ function howToConnect({ url, socket, command }: Ready, name: string, columns: nu
 /** Which clients can reach it. */
 function openness({ address, port, socket, settings }: Ready, warn: Paint): readonly Part[] {
   if (socket !== undefined) return [`open to users whom the socket admits (mode ${settings.http.socketMode})`]
-  if (isLoopback(address)) return ['listening on loopback only, no key needed']
+  const isAsked = !settings.auth.methods.includes('none')
+  if (isLoopback(address)) return [`listening on loopback only, ${isAsked ? 'with credentials' : 'no key needed'}`]
+  if (isAsked) return [`open to the network at ${address} port ${port}, with credentials`]
   return [
     [`open to the network at ${address} port ${port}`, warn],
-    ['mcplex does not authenticate clients', warn],
+    ['clients need no credentials', warn],
   ]
 }
 

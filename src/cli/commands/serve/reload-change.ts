@@ -29,24 +29,28 @@ export function changeOf(
     endpoints,
     tenants,
     aliases: !isDeepStrictEqual(before.settings.aliases, next.settings.aliases),
+    auth: !isDeepStrictEqual(before.settings.auth, next.settings.auth),
     needsRestart,
     renamed: renamedTools(Object.keys(before.settings.upstreams), Object.keys(next.settings.upstreams)),
   }
 }
 
 /** Whether nothing has changed but what needs a restart. */
-export function isNothing({ added, changed, removed, endpoints, tenants, aliases }: ReloadChange): boolean {
+export function isNothing({ added, changed, removed, endpoints, tenants, aliases, auth }: ReloadChange): boolean {
   const all = [added, changed, removed, ...[endpoints, tenants].flatMap((of) => [of.added, of.changed, of.removed])]
-  return !aliases && all.every((names) => names.length === 0)
+  return !aliases && !auth && all.every((names) => names.length === 0)
 }
 
 export function linesOf(change: ReloadChange): string[] {
-  const { added, changed, removed, aliases, needsRestart, renamed } = change
+  const { added, changed, removed, aliases, auth, needsRestart, renamed } = change
   const named = (what: 'added' | 'changed' | 'removed'): readonly string[] =>
     (['endpoint', 'tenant'] as const).flatMap((kind) => change[`${kind}s`][what].map((name) => `${kind} ${name}`))
   const parts: ReadonlyArray<readonly [string, readonly string[]]> = [
     ['added', [...added, ...named('added')]],
-    ['changed', [...changed, ...named('changed'), ...(aliases ? ['the aliases'] : [])]],
+    [
+      'changed',
+      [...changed, ...named('changed'), ...(aliases ? ['the aliases'] : []), ...(auth ? ['who may call (auth)'] : [])],
+    ],
     ['removed', [...removed, ...named('removed')]],
     ['needs a restart', needsRestart],
   ]

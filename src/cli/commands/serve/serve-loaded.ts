@@ -23,6 +23,8 @@ import { CommandFailed } from '../../failures.ts'
 import { openAdmin, type OpenedAdmin } from './open-admin.ts'
 import { httpInstance } from './instance-facts.ts'
 import { keepRuntimeFile, servesStateless } from './keep-runtime-file.ts'
+import { KeysFileError } from '../../../identity/keys-file.ts'
+import { keysFileFailure } from '../../keys-file-failure.ts'
 import { logEvents } from '../../log-events.ts'
 import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
 import { takeStdout } from './own-stdout.ts'
@@ -113,7 +115,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   }
   // With --json, programs read stdout.
   const { giveBack } = takeStdout(stderr)
-  const gateway = composeGateway({ settings, log, clock })
+  const gateway = composed(settings, log)
   const quiet = logEvents(gateway.events, log, clock)
   let listener: HttpListener | undefined
   let admin: OpenedAdmin | undefined
@@ -214,6 +216,15 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     admin?.close()
     quiet()
     giveBack()
+  }
+}
+
+/** @throws CommandFailed if the file of keys cannot be used */
+function composed(settings: Settings, log: Log): Gateway<Settings> {
+  try {
+    return composeGateway({ settings, log, clock })
+  } catch (error) {
+    throw error instanceof KeysFileError ? keysFileFailure(error) : error
   }
 }
 

@@ -1,0 +1,85 @@
+/**
+ * Whose requests are: authenticates each one, and ends what was begun with credentials that are not good any more: requests in
+ * flight, streams, and the sessions of principals that have no credentials left.
+ */
+import { type Clock, wallMs } from '../base/clock.ts'
+import type { EventSink } from '../base/events.ts'
+import type { Log } from '../base/log.ts'
+import type { Settings } from '../config/settings.ts'
+import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
+import { createIdentity, type Identity } from '../identity/identity.ts'
+import type { Principal } from '../protocol/call.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import { HeldRequests } from './held-requests.ts'
+
+export interface CallerIdentity {
+  readonly authenticate: Authenticate
+  readonly heldRequests: HeldRequests
+  /** Figures for the health report. */
+  counts(): Readonly<Record<string, number>>
+  /**
+   * Reads what other settings need. The returned function takes them over.
+   * @throws KeysFileError
+   */
+  prepare(settings: Settings['auth']): () => void
+  close(): void
+}
+
+export interface CallerIdentityNeeds {
+  /**
+   * What the gateway is made of. A program may authenticate by itself, in place of the settings; a client over pipes has
+   * started mcplex itself, and proves nothing.
+   */
+  readonly parts: {
+    readonly settings: Pick<Settings, 'auth'>
+    readonly authenticate?: Authenticate
+    readonly hasOneClient?: boolean
+  }
+  readonly sessions: Pick<Sessions, 'all' | 'end'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly events: EventSink
+}
+
+/** How soon a stream ends after its credentials, in milliseconds. */
+const lookEveryMs = 500
+
+/** @throws KeysFileError */
+export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity {
+  const { parts, sessions, clock, log, events } = needs
+  const { settings, authenticate: own, hasOneClient = false } = parts
+  const heldRequests = new HeldRequests()
+  const isOwn = own !== undefined || hasOneClient
+
+  const changed = (): void => {
+    heldRequests.endUnless(isValid)
+    for (const live of sessions.all())
+      if (!identity?.mayReturn(live.session.principal)) sessions.end(live, 'revoked').catch(() => undefined)
+  }
+  const identity: Identity | undefined = isOwn
+    ? undefined
+    : createIdentity({ settings: settings.auth, clock, log, events, changed })
+
+  const isValid = (principal: Principal): boolean => {
+    if (identity) return identity.isValid(principal)
+    return principal.expiresAtMs === undefined || wallMs() < principal.expiresAtMs
+  }
+
+  const looking = clock.every(lookEveryMs, () => {
+    if (heldRequests.count > 0) heldRequests.endUnless(isValid)
+  })
+
+  return {
+    authenticate: identity?.authenticate ?? own ?? acceptWithoutCredentials,
+    heldRequests,
+    counts: () => (identity?.keyCount === undefined ? {} : { apiKeys: identity.keyCount }),
+    prepare(next) {
+      const ready = identity?.prepare(next)
+      return () => ready && identity?.take(ready)
+    },
+    close() {
+      looking.stop()
+      identity?.close()
+    },
+  }
+}

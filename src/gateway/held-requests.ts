@@ -1,0 +1,148 @@
+/**
+ * The requests in flight that have credentials: one whose credentials end (a key is revoked, a token expires) ends with them.
+ * To those who answer it that looks as if its client had disconnected; the client sees its stream end.
+ */
+import { Cancel } from '../base/cancel.ts'
+import { type Link, LinkedList } from '../base/linked-list.ts'
+import type { Principal } from '../protocol/call.ts'
+import type { Inbound, Outbound } from '../protocol/inbound.ts'
+
+export class HeldRequests {
+  readonly #held = new LinkedList<HeldRequest>()
+
+  get count(): number {
+    return this.#held.size
+  }
+
+  /** Holds a request from its authentication on; `follow` or `release` of what is returned ends that. */
+  hold(inbound: Inbound, principal: Principal): HeldRequest {
+    const held = new HeldRequest(inbound, principal, (link) => void this.#held.remove(link))
+    held.link = this.#held.push(held)
+    return held
+  }
+
+  /** Ends the requests whose credentials are not good any more. */
+  endUnless(isValid: (principal: Principal) => boolean): void {
+    for (const held of this.#held.values) if (!isValid(held.principal)) held.end()
+  }
+}
+
+/** A request as its answerers see it: `closed` fires also when its credentials end. */
+export class HeldRequest implements Inbound {
+  readonly closed: Cancel = new Cancel()
+  readonly principal: Principal
+  /** Its place among those that are held. */
+  link: Link<HeldRequest> | undefined
+  readonly #inbound: Inbound
+  readonly #leave: (link: Link<HeldRequest>) => void
+  #body: EndableBody | undefined
+
+  constructor(inbound: Inbound, principal: Principal, leave: (link: Link<HeldRequest>) => void) {
+    this.#inbound = inbound
+    this.principal = principal
+    this.#leave = leave
+    inbound.closed.onCancel(() => this.closed.cancel(inbound.closed.reason ?? 'client gone'))
+  }
+
+  get method(): string {
+    return this.#inbound.method
+  }
+  get path(): string {
+    return this.#inbound.path
+  }
+  get query(): string {
+    return this.#inbound.query ?? ''
+  }
+  get headers(): Inbound['headers'] {
+    return this.#inbound.headers
+  }
+  get connection(): string {
+    return this.#inbound.connection
+  }
+
+  body(): Promise<string> {
+    return this.#inbound.body()
+  }
+
+  /** Its answer: a stream is held until it ends, any other answer is complete. */
+  follow(outbound: Outbound): Outbound {
+    if (typeof outbound.body === 'string') {
+      this.release()
+      return outbound
+    }
+    this.#body = new EndableBody(outbound.body, () => this.release())
+    if (this.closed.cancelled) this.#body.end()
+    return { ...outbound, body: this.#body }
+  }
+
+  /** The request is over, or goes on without being held. */
+  release(): void {
+    if (this.link) this.#leave(this.link)
+  }
+
+  /** Its credentials have ended. */
+  end(): void {
+    this.release()
+    this.closed.cancel('the credentials have ended')
+    this.#body?.end()
+  }
+}
+
+const over: IteratorResult<string> = { done: true, value: undefined }
+
+/** The pieces of a stream that can be ended while its next piece is waited for. */
+class EndableBody implements AsyncIterableIterator<string> {
+  readonly #pieces: AsyncIterator<string>
+  readonly #done: () => void
+  #isOver = false
+  #settle: ((result: IteratorResult<string>) => void) | undefined
+
+  constructor(body: AsyncIterable<string>, done: () => void) {
+    this.#pieces = body[Symbol.asyncIterator]()
+    this.#done = done
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<string>> {
+    if (this.#isOver) return Promise.resolve(over)
+    return new Promise((resolve, reject) => {
+      this.#settle = resolve
+      this.#pieces.next().then(
+        (result) => {
+          if (result.done === true) this.#finish()
+          resolve(result)
+        },
+        (error: unknown) => {
+          this.#finish()
+          reject(error)
+        },
+      )
+    })
+  }
+
+  /** Not after the pending piece, which may never come. */
+  async return(): Promise<IteratorResult<string>> {
+    this.#finish()
+    await this.#pieces.return?.()
+    return over
+  }
+
+  end(): void {
+    const { wasOver, settle } = { wasOver: this.#isOver, settle: this.#settle }
+    this.#finish()
+    if (wasOver) return
+    // Started, even if no piece was asked for: a generator that is returned before it starts never runs its `finally`.
+    if (!settle) this.#pieces.next().catch(() => undefined)
+    Promise.resolve(this.#pieces.return?.()).catch(() => undefined)
+    settle?.(over)
+  }
+
+  #finish(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#done()
+  }
+}

@@ -1,0 +1,71 @@
+/** The file of API keys: reads and writes its text. Whoever can write it can make keys, so nobody but its owner may. */
+import { isUtf8 } from 'node:buffer'
+import { readFileSync, statSync } from 'node:fs'
+import { isObject } from '../base/json.ts'
+import { type KeyRecord, readKeyRecord, writeKeyRecord } from './key-record.ts'
+
+/** Some 30,000 keys. */
+const maxBytes = 8 * 1024 ** 2
+
+/** The file of keys cannot be used. Its message names the file and the fault. */
+export class KeysFileError extends Error {
+  constructor(path: string, fault: string) {
+    super(`the keys file ${path} ${fault}`)
+    this.name = 'KeysFileError'
+  }
+}
+
+/**
+ * The keys of a file; none if it is not there: the first `mcplex keys create` writes it.
+ * @throws KeysFileError if it cannot be read, other users may write it, or it is not as `writeKeys` writes it
+ */
+export function readKeysFile(path: string): readonly KeyRecord[] {
+  const text = readText(path)
+  return text === undefined ? [] : readKeys(path, text)
+}
+
+/** @throws KeysFileError */
+function readText(path: string): string | undefined {
+  try {
+    const stats = statSync(path)
+    if (!stats.isFile()) throw new KeysFileError(path, 'is no file')
+    if (stats.size > maxBytes) throw new KeysFileError(path, `has more than ${maxBytes} bytes`)
+    // Windows has no such modes.
+    if (process.platform !== 'win32' && (stats.mode & 0o022) !== 0)
+      throw new KeysFileError(path, 'may be written by other users, who could add keys of their own: chmod 600')
+    const bytes = readFileSync(path)
+    if (!isUtf8(bytes)) throw new KeysFileError(path, 'is not text in UTF-8')
+    return bytes.toString('utf8')
+  } catch (error) {
+    if (error instanceof KeysFileError) throw error
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    if (code === 'ENOENT') return undefined
+    throw new KeysFileError(path, `cannot be read (${code})`)
+  }
+}
+
+/** @throws KeysFileError */
+function readKeys(path: string, text: string): readonly KeyRecord[] {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // The error of the parser has a part of the text in it.
+    throw new KeysFileError(path, 'is not JSON')
+  }
+  const keys = isObject(value) && value['version'] === 1 ? value['keys'] : undefined
+  if (!Array.isArray(keys)) throw new KeysFileError(path, 'is not { "version": 1, "keys": [...] }')
+  const ids = new Set<string>()
+  return keys.map((one: unknown, at) => {
+    const read = readKeyRecord(one)
+    if ('fault' in read) throw new KeysFileError(path, `has a fault in keys[${at}]: it ${read.fault}`)
+    if (ids.has(read.id)) throw new KeysFileError(path, `has the key ${read.id} twice`)
+    ids.add(read.id)
+    return read
+  })
+}
+
+/** The text of a file with these keys. */
+export function writeKeys(keys: readonly KeyRecord[]): string {
+  return `${JSON.stringify({ version: 1, keys: keys.map(writeKeyRecord) }, undefined, 2)}\n`
+}
