@@ -7,7 +7,10 @@ export interface PoolOptions<Resource> {
   create(this: void): Awaitable<Resource>
   /** Ends one. What it throws is ignored. */
   destroy(this: void, resource: Resource): unknown
-  /** Whether one can still be used: asked before each use but the first. By default it can. */
+  /**
+   * Whether one can still be used: asked before each use, unless it was just made. One is ended if this throws, or takes
+   * longer than 5 s. By default it can be used.
+   */
   validate?(this: void, resource: Resource): Awaitable<boolean>
   /** How many there are at most. One that is being made or ended counts. */
   readonly max: number

@@ -51,6 +51,7 @@ function poolOf(
   options: PoolOptions<Thing>,
   clock: Clock = systemClock,
   caller?: () => CallerOfResource,
+  limits?: { readonly createMs?: number; readonly validateMs?: number },
 ): ResourcePool {
   return new ResourcePool({
     resource: 'pool("things")',
@@ -59,6 +60,7 @@ function poolOf(
     clock,
     caller: caller ?? (() => undefined),
     inModule: (run) => run(),
+    ...limits,
   })
 }
 
@@ -152,6 +154,63 @@ test('what is idle for long ends, but for those that are to be kept', async () =
   await expect.poll(() => things.living, { timeout: 30_000 }).toBe(1)
   await pool.close()
   expect(things.living).toBe(0)
+})
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('of validate')
+    },
+  ],
+  ['rejects', async () => Promise.reject(new Error('of validate'))],
+  ['says no', async () => false],
+  ['hangs', async () => new Promise<boolean>(() => {})],
+])('a validate that %s has one made for each call, and no more', async (_how, validate) => {
+  const things = new Things()
+  const pool = poolOf({ ...things.options, validate, max: 1 }, systemClock, undefined, { validateMs: 20 })
+  const numbers = [1, 2, 3].map(() => pool.run((thing) => (thing as Thing).number))
+  expect(await Promise.all(numbers)).toEqual([0, 1, 2])
+  expect(things.made).toHaveLength(3)
+  await pool.close()
+  expect(things.living).toBe(0)
+})
+
+test('one that does not answer in time takes along all that are idle, so that no call waits for each', async () => {
+  const things = new Things()
+  let asked = 0
+  const validate = async (): Promise<boolean> => {
+    asked++
+    return new Promise(() => {})
+  }
+  const pool = poolOf({ ...things.options, validate }, systemClock, undefined, { validateMs: 20 })
+  await Promise.all([1, 2, 3].map(() => pool.run(() => pauseMs(5))))
+  expect(await pool.run((thing) => (thing as Thing).number)).toBe(3)
+  expect(asked).toBe(1)
+  await pool.close()
+  expect(things.living).toBe(0)
+})
+
+test('validate is asked before each use but that of one just made', async () => {
+  const things = new Things()
+  const asked: number[] = []
+  const validate = (thing: Thing): boolean => asked.push(thing.number) > 0
+  const pool = poolOf({ ...things.options, validate, max: 1 })
+  for (const _ of [1, 2, 3]) await pool.run(() => {})
+  expect(asked).toEqual([0, 0])
+  await pool.close()
+})
+
+test('a create that hangs is the error that says so', async () => {
+  const things = new Things()
+  const create = async (): Promise<Thing> => new Promise(() => {})
+  const pool = poolOf({ ...things.options, create }, systemClock, undefined, { createMs: 20 })
+  await expect(pool.run(() => {})).rejects.toMatchObject({
+    name: 'ResourceError',
+    code: 'run_timeout',
+    message: 'pool("things"): none could be made within 20 ms (create)',
+  })
+  await pool.close()
 })
 
 test.each([

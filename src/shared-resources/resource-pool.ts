@@ -3,17 +3,20 @@
  * `Limiter`; tarn makes, validates and ends what is lent. Promises that there are never more than `max`, those included that
  * are being ended, and that what a task may still be using is lent to no other.
  */
-import { Pool as TarnPool } from 'tarn'
-import { type Clock, pause } from '../base/clock.ts'
+import { Pool as TarnPool, TimeoutError } from 'tarn'
+import { type Clock, pause, type Timer } from '../base/clock.ts'
 import { outside } from '../use-call/call-scope.ts'
 import type { CallerOfResource } from './caller-of-resource.ts'
 import { type AcquireAttempt, type AcquiredResource, Limiter } from './limiter.ts'
 import type { PoolOptions, PoolRunOptions, PoolSettings, SharedPool } from './pool-options.ts'
-import { ResourceError } from './resource-error.ts'
+import { inSeconds, ResourceError } from './resource-error.ts'
 
-/** Longest time that making one, or ending one, may take. */
+/** Longest time that making one, asking whether one can still be used, or ending one may take. */
 const createMs = 30_000
+const validateMs = 5000
 const destroyMs = 5000
+/** One made so long ago, and not used yet, is asked after as well: the call that it was made for has been cancelled. */
+const newMs = 1000
 /** How long `close` waits for tasks that run. */
 const closeMs = 2000
 
@@ -26,15 +29,23 @@ export interface ResourcePoolNeeds {
   readonly caller: () => CallerOfResource | undefined
   /** Runs code of the author that belongs to no call. */
   readonly inModule: <Value>(run: () => Value) => Value
+  /** Longest time that `create` and `validate` may take, in milliseconds: 30 s and 5 s by default. */
+  readonly createMs?: number
+  readonly validateMs?: number
 }
 
 /** What was made, until it is destroyed. */
 class Lendable {
   readonly value: unknown
+  readonly madeMs: number
+  /** Whether a task has had it. */
+  isUsed = false
+  isLent = false
   #destroyed: Promise<void> | undefined
 
-  constructor(value: unknown) {
+  constructor(value: unknown, madeMs: number) {
     this.value = value
+    this.madeMs = madeMs
   }
 
   get isDestroyed(): boolean {
@@ -48,6 +59,8 @@ class Lendable {
 
 export class ResourcePool implements SharedPool<unknown> {
   readonly #needs: ResourcePoolNeeds
+  readonly #createMs: number
+  readonly #validateMs: number
   readonly #limiter: Limiter
   readonly #tarn: TarnPool<Lendable>
   /** All that were made and are not ended yet. */
@@ -55,8 +68,10 @@ export class ResourcePool implements SharedPool<unknown> {
   readonly #endings = new Set<Promise<void>>()
 
   constructor(needs: ResourcePoolNeeds) {
-    const { resource, settings, clock, caller, options, inModule } = needs
+    const { resource, settings, clock, caller } = needs
     this.#needs = needs
+    this.#createMs = needs.createMs ?? createMs
+    this.#validateMs = needs.validateMs ?? validateMs
     this.#limiter = new Limiter({
       resource,
       settings: settings.turns,
@@ -67,14 +82,15 @@ export class ResourcePool implements SharedPool<unknown> {
     this.#tarn = new TarnPool<Lendable>({
       create: () => this.#create(),
       destroy: (lendable) => this.#destroy(lendable),
-      validate: ((lendable: Lendable) =>
-        !lendable.isDestroyed && inModule(() => options.validate?.(lendable.value) ?? true)) as () => boolean,
+      // tarn awaits it, though its types do not say so.
+      validate: ((lendable: Lendable) => this.#validate(lendable)) as (lendable: Lendable) => never,
       min: settings.min,
       max: settings.max,
       idleTimeoutMillis: settings.idleMs,
       reapIntervalMillis: Math.min(1000, settings.idleMs),
-      createTimeoutMillis: createMs,
-      acquireTimeoutMillis: createMs,
+      createTimeoutMillis: this.#createMs,
+      // One may be asked after first, and another one made in its place.
+      acquireTimeoutMillis: this.#validateMs + this.#createMs + 1000,
       destroyTimeoutMillis: destroyMs,
       propagateCreateError: true,
     })
@@ -118,9 +134,12 @@ export class ResourcePool implements SharedPool<unknown> {
     const stop = cancel.onCancel(() => pending.abort())
     try {
       const lendable = await pending.promise
+      lendable.isUsed = true
+      lendable.isLent = true
       return {
         value: lendable.value,
         release: async (isLost) => {
+          lendable.isLent = false
           // A task that was given up may still use it.
           if (isLost) await this.#destroy(lendable)
           outside(() => this.#tarn.release(lendable))
@@ -128,8 +147,8 @@ export class ResourcePool implements SharedPool<unknown> {
       }
     } catch (error) {
       signal.throwIfAborted()
-      if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error
-      const words = 'none could be made within 30 s (create)'
+      if (!(error instanceof TimeoutError)) throw error
+      const words = `none could be made within ${inSeconds(this.#createMs)} (create)`
       throw new ResourceError('run_timeout', this.#needs.resource, words, { cause: error })
     } finally {
       stop()
@@ -137,12 +156,45 @@ export class ResourcePool implements SharedPool<unknown> {
   }
 
   async #create(): Promise<Lendable> {
-    const { options, inModule } = this.#needs
+    const { options, inModule, clock } = this.#needs
     // tarn replaces one that is not valid before it has ended.
     await Promise.all(this.#endings)
-    const lendable = new Lendable(await inModule(() => options.create()))
+    const lendable = new Lendable(await inModule(() => options.create()), clock.now())
     this.#living.add(lendable)
     return lendable
+  }
+
+  /** Whether one may be lent. One that was just made may: a `validate` that fails must not make the pool create for ever. */
+  #validate(lendable: Lendable): boolean | Promise<boolean> {
+    const { options, clock } = this.#needs
+    if (lendable.isDestroyed) return false
+    const isNew = !lendable.isUsed && clock.now() - lendable.madeMs < newMs
+    return options.validate === undefined || isNew || this.#ask(lendable)
+  }
+
+  /** Asks the author. What throws is the same as `false`. */
+  async #ask(lendable: Lendable): Promise<boolean> {
+    const { options, inModule, clock } = this.#needs
+    let timer: Timer | undefined
+    const late = new Promise<false>((resolve) => {
+      timer = outside(() =>
+        clock.after(this.#validateMs, () => {
+          this.#destroyIdle()
+          resolve(false)
+        }),
+      )
+    })
+    try {
+      const isValid = await Promise.race([inModule(() => options.validate?.(lendable.value)), late])
+      return Boolean(isValid) && !lendable.isDestroyed
+    } finally {
+      timer?.stop()
+    }
+  }
+
+  /** When one has not answered in time, no call is to wait as long for each of the others. */
+  #destroyIdle(): void {
+    for (const lendable of this.#living) if (!lendable.isLent) void this.#destroy(lendable)
   }
 
   /** Never rejects. What does not end in time is left to itself. */
