@@ -6,7 +6,7 @@ import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Clock, pauseUnless } from '../base/clock.ts'
 import { outside } from '../use-call/call-scope.ts'
-import type { AcquireAttempt, AcquiredResource } from './limiter.ts'
+import type { AcquireAttempt, AcquiredResource } from './acquired-resource.ts'
 import { inSeconds, ResourceError } from './resource-error.ts'
 
 /** How often a lock that another process has is tried again: nothing tells when it is free. */

@@ -278,8 +278,31 @@ describe('an API that asks for a pause', () => {
       expect(await refused).toMatchObject({ name: 'ResourceError' })
       expect(begun.length).toBeGreaterThan(3)
       expect(begun.length).toBeLessThan(12)
+      expect((begun[1] ?? 0) - (begun[0] ?? 0)).toBeGreaterThanOrEqual(1000)
     },
   )
+})
+
+test('a task that asks for what it has itself is told so, whichever wait ends first', async () => {
+  const hint = 'a task must not ask for what it has itself'
+  for (const [options, code] of [
+    [{ concurrency: 1, timeout: 1000, maxWait: 60_000 }, 'run_timeout'],
+    [{ concurrency: 1, timeout: 60_000, maxWait: 1000 }, 'wait_timeout'],
+  ] as const) {
+    const { limiter, as, pass } = benchOf(options)
+    as('a')
+    const nested = endOf(limiter.run(() => limiter.run(() => 'never')))
+    await pass(1500)
+    expect(await nested).toMatchObject({ code, message: expect.stringContaining(hint) })
+  }
+  const { limiter, as, pass } = benchOf({ concurrency: 1, timeout: 1000, maxWait: 60_000 })
+  as('a')
+  const tooLong = endOf(limiter.run(() => new Promise(() => {})))
+  as('b')
+  const next = limiter.run(() => 'next')
+  await pass(1500)
+  expect(await tooLong).not.toMatchObject({ message: expect.stringContaining(hint) })
+  expect(await next).toBe('next')
 })
 
 test('once it is closed, those who wait are refused, and so are all that come', async () => {

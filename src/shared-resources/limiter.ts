@@ -4,11 +4,11 @@
  * that a call which cannot have its turn in time is refused at once.
  */
 import { backOffMs, withJitter } from '../base/backoff.ts'
-import type { Cancel } from '../base/cancel.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import { WaitingLine } from '../base/waiting-line.ts'
 import { outside } from '../use-call/call-scope.ts'
+import type { AcquireAttempt, AcquiredResource } from './acquired-resource.ts'
 import { type CallerOfResource, fairPath } from './caller-of-resource.ts'
 import { joinSignals, type JoinedSignals } from './joined-signals.ts'
 import {
@@ -23,12 +23,17 @@ import { inSeconds, ResourceError } from './resource-error.ts'
 import { CallAgain, retryAfterMs } from './retry-after.ts'
 import { LeastDuration } from '../base/least-duration.ts'
 
-/** Pauses that an API asks for without saying how long. */
-const pauses = { firstMs: 1000, longestMs: 60_000 }
+/** Pauses that an API asks for without saying how long: from one second, because half of each is left to chance. */
+const pauses = { firstMs: 2000, longestMs: 60_000 }
+
+/** Of an error of a tool call that waits for a turn while a task of its own has one. */
+const waitsForItself = '; the same tool call has it and waits for it: a task must not ask for what it has itself'
 
 interface Turn {
   readonly sinceMs: number
   readonly dueMs: number
+  /** The signal of the tool call, by which the call is known; undefined for code that works on none. */
+  readonly call: AbortSignal | undefined
 }
 
 export interface LimiterNeeds {
@@ -42,8 +47,8 @@ export interface LimiterNeeds {
   readonly pathOf?: (caller: CallerOfResource | undefined) => readonly string[]
   /** Gets what a task needs besides its turn, before it begins. Throws if that is not to be had before `dueMs`. */
   readonly acquire?: (attempt: AcquireAttempt) => Promise<AcquiredResource>
-  /** The error of a task that takes longer than `timeoutMs`. */
-  readonly errorWhenLate?: () => ResourceError
+  /** The error of a task that takes longer than `timeoutMs`. @param hint what to add to its words */
+  readonly errorWhenLate?: (hint: string) => ResourceError
 }
 
 type LimitedTask<Value> = (
@@ -51,27 +56,13 @@ type LimitedTask<Value> = (
   acquired: AcquiredResource | undefined,
 ) => Value | PromiseLike<Value>
 
-export interface AcquireAttempt {
-  readonly signal: AbortSignal
-  readonly cancel: Cancel
-  readonly dueMs: number
-  /** It is gone while the task runs: the signal of the task is aborted, and its run rejects. */
-  readonly lost: (error: ResourceError) => void
-}
-
-/** What a task needs besides its turn. */
-export interface AcquiredResource {
-  /** What the task gets. */
-  readonly value?: unknown
-  /** Gives it back. Must not throw. @param isLost whether the task was given up, and may still be at work */
-  release(isLost: boolean): Promise<void>
-}
-
 export class Limiter implements Limited {
   readonly #needs: LimiterNeeds
   readonly #window: RateWindow | undefined
   readonly #line: WaitingLine<Lease, Turn>
   #running = 0
+  /** The tool calls whose tasks run: one for each task. */
+  readonly #calls: Array<AbortSignal | undefined> = []
   readonly #leastDuration = new LeastDuration()
   #pausedUntilMs = 0
   /** Pauses in a row. */
@@ -86,7 +77,7 @@ export class Limiter implements Limited {
     this.#line = new WaitingLine({
       clock,
       bound: settings.maxQueue,
-      refusalWhenDue: ({ sinceMs, dueMs }) => this.#due(dueMs - sinceMs),
+      refusalWhenDue: ({ sinceMs, dueMs, call }) => this.#due(dueMs - sinceMs, call),
       refusalAtOnce: (ahead, ms) => this.#tooLate(ahead, ms),
       refusalWhenDisplaced: () => this.#full(),
     })
@@ -121,8 +112,9 @@ export class Limiter implements Limited {
       clock.now() + (maxWait === undefined ? settings.maxWaitMs : wholeNumber(resource, 'maxWait', maxWait, 0))
     try {
       for (;;) {
-        const slot = await this.#turn(pathOf(from), dueMs, joined)
-        const attempt = await this.#attempt(task, slot, dueMs, joined)
+        const about = { sinceMs: clock.now(), dueMs, call: from?.signal }
+        const slot = await this.#turn(pathOf(from), about, joined)
+        const attempt = await this.#attempt(task, slot, about, joined)
         if ('value' in attempt) return attempt.value
         if (clock.now() > dueMs) throw this.#due(settings.maxWaitMs)
       }
@@ -137,14 +129,12 @@ export class Limiter implements Limited {
     this.#line.drain(this.#closed())
   }
 
-  async #turn(path: readonly string[], dueMs: number, { signal, cancel }: JoinedSignals): Promise<Lease> {
-    const { clock } = this.#needs
+  async #turn(path: readonly string[], about: Turn, { signal, cancel }: JoinedSignals): Promise<Lease> {
     if (this.#isClosed) throw this.#closed()
     signal.throwIfAborted()
     if (this.#line.size === 0 && this.#isFree()) return this.#begin()
-    const sinceMs = clock.now()
     // Its timer belongs to no module.
-    const turn = outside(() => this.#line.wait(path, { sinceMs, dueMs }, dueMs - sinceMs, cancel))
+    const turn = outside(() => this.#line.wait(path, about, about.dueMs - about.sinceMs, cancel))
     if (!turn) throw this.#full()
     this.#wakeLater()
     const slot = await turn.catch((error: unknown) => {
@@ -160,12 +150,13 @@ export class Limiter implements Limited {
   async #attempt<Value>(
     task: LimitedTask<Value>,
     slot: Lease,
-    dueMs: number,
+    { dueMs, call }: Turn,
     joined: JoinedSignals,
   ): Promise<{ readonly value: Value } | { readonly isRefused: true }> {
     const { clock, settings, acquire } = this.#needs
     const { signal, cancel } = joined
     const startedMs = clock.now()
+    this.#calls.push(call)
     let timer: Timer | undefined
     let acquired: AcquiredResource | undefined
     let isLost = false
@@ -181,7 +172,7 @@ export class Limiter implements Limited {
     ended.catch(() => {})
     try {
       acquired = await acquire?.({ signal, cancel, dueMs, lost: (error) => lost(error) })
-      timer = outside(() => clock.after(settings.timeoutMs, () => lost(this.#late())))
+      timer = outside(() => clock.after(settings.timeoutMs, () => lost(this.#late(call))))
       const retryAfter = (value?: string | number | null): never => {
         throw new CallAgain(retryAfterMs(value))
       }
@@ -196,6 +187,7 @@ export class Limiter implements Limited {
     } finally {
       timer?.stop()
       await acquired?.release(isLost)
+      this.#calls.splice(this.#calls.indexOf(call), 1)
       this.#leastDuration.add(clock.now() - startedMs)
       slot.release()
     }
@@ -278,14 +270,20 @@ export class Limiter implements Limited {
     return new ResourceError('queue_full', this.#needs.resource, words, { retryAfterMs: Math.ceil(expectedMs) })
   }
 
-  #late(): ResourceError {
+  #late(call: AbortSignal | undefined): ResourceError {
     const { resource, settings, errorWhenLate } = this.#needs
-    const words = `took longer than ${inSeconds(settings.timeoutMs)} (timeout)`
-    return errorWhenLate?.() ?? new ResourceError('run_timeout', resource, words)
+    const hint = this.#line.waiters.some(({ about }) => call && about.call === call) ? waitsForItself : ''
+    const words = `took longer than ${inSeconds(settings.timeoutMs)} (timeout)${hint}`
+    return errorWhenLate?.(hint) ?? new ResourceError('run_timeout', resource, words)
   }
 
-  #due(ms: number): ResourceError {
-    return new ResourceError('wait_timeout', this.#needs.resource, `had no turn within ${inSeconds(ms)} (maxWait)`)
+  #due(ms: number, call?: AbortSignal): ResourceError {
+    const hint = call && this.#calls.includes(call) ? waitsForItself : ''
+    return new ResourceError(
+      'wait_timeout',
+      this.#needs.resource,
+      `had no turn within ${inSeconds(ms)} (maxWait)${hint}`,
+    )
   }
 
   #closed(): ResourceError {

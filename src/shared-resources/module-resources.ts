@@ -47,8 +47,12 @@ export class ModuleResources implements SharedResources {
         clock,
         caller: callerHere,
         pathOf: () => oneLine,
-        errorWhenLate: () =>
-          new ResourceError('lock_lost', resource, `was kept longer than ${inSeconds(ttlMs)} (ttl), and is lost`),
+        errorWhenLate: (hint) =>
+          new ResourceError(
+            'lock_lost',
+            resource,
+            `was kept longer than ${inSeconds(ttlMs)} (ttl), and is lost${hint}`,
+          ),
         ...(isPath(target) && { acquire: createFileLock({ resource, path: target, ttlMs, clock }) }),
       })
     })
