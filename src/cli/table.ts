@@ -30,6 +30,14 @@ export function shortAge(ms: number): string {
   return `${Math.floor(hours / 24)}d${hours % 24 === 0 ? '' : `${hours % 24}h`}`
 }
 
+/** What is left of a time, rounded up, as a watch counts it down: `26s`, `4m59s`, `5m`, `1h30m`. */
+export function timeLeft(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds < 60) return `${seconds}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${seconds % 60 === 0 ? '' : `${seconds % 60}s`}`
+  return shortAge(Math.ceil(seconds / 60) * 60_000)
+}
+
 /** A size in one unit: `512 B`, `14.2 KB`, `311 MB`. */
 export function shortSize(bytes: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB']

@@ -1,10 +1,10 @@
 /** Pauses, resumes, disables, enables or recycles a server of a running instance, and tells what has become of it. */
-import type { ApiUpstreamChange, ApiWorker } from '../../../admin/answers.ts'
+import type { ApiWorker } from '../../../admin/answers.ts'
 import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
 import { askDoor, type Door } from '../../door.ts'
 import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
-import { shortAge } from '../../table.ts'
+import { changeInWords, recycleInWords } from './change-words.ts'
 import type { UpstreamChange, UpstreamsAction } from './command.ts'
 
 type Change = Extract<UpstreamsAction, { readonly kind: UpstreamChange }>
@@ -34,7 +34,7 @@ export async function changeUpstream(
       await until(door, upstream, 'workers that are to be replaced', () =>
         areGone(door, upstream, old, clock.now() - sinceMs),
       )
-    tell({ upstream, workers, waited: waits }, recycled(upstream, workers.length, waits))
+    tell({ upstream, workers, waited: waits }, recycleInWords(upstream, workers.length, waits))
     return 0
   }
   const asked = { segments, ...(kind === 'pause' && { body: forMs === undefined ? {} : { forMs } }) }
@@ -47,7 +47,8 @@ export async function changeUpstream(
       return isIdle
     })
   }
-  tell({ ...answer, waited: waits }, inWords(kind, answer, waits))
+  const { draining } = await askDoor(door, 'drain', { query: { limit: 1 } })
+  tell({ ...answer, draining, waited: waits }, changeInWords(kind, answer, { waits, draining }))
   return 0
 }
 
@@ -57,38 +58,6 @@ const operations = {
   disable: 'disableUpstream',
   enable: 'enableUpstream',
 } as const
-
-function recycled(upstream: string, count: number, waits: boolean): string {
-  if (count === 0) return `${upstream} has no worker to replace`
-  const workers = count === 1 ? '1 worker' : `${count} workers`
-  return waits
-    ? `${upstream}: ${workers} replaced`
-    : `${upstream}: ${workers} ${count === 1 ? 'is' : 'are'} replaced when their calls are over`
-}
-
-/** What has become of it, and what else is in force. */
-function inWords(
-  kind: keyof typeof operations,
-  { upstream, changed, access, resumesInMs, waiting }: ApiUpstreamChange,
-  waits: boolean,
-): string {
-  const idle = waits ? '; no call runs any more' : ''
-  const also = access === 'disabled' ? '; it is disabled, until `mcplex upstreams enable`' : ''
-  switch (kind) {
-    case 'pause':
-      return `${upstream} is paused for ${shortAge(resumesInMs ?? 0)}: new calls wait${idle}${also}`
-    case 'resume':
-      return changed
-        ? `${upstream} goes on: ${waiting} calls still wait${also}`
-        : `${upstream} is not paused: nothing to do${also}`
-    case 'disable':
-      return `${upstream} is disabled${changed ? '' : ' already'}: its calls are refused${idle}`
-    case 'enable': {
-      const paused = resumesInMs === undefined ? '' : `; it is paused for another ${shortAge(resumesInMs)}`
-      return changed ? `${upstream} is enabled${paused}` : `${upstream} is not disabled: nothing to do${paused}`
-    }
-  }
-}
 
 /** Whether no call runs, or is in line for a worker because it had come before, and when a pause ends. */
 async function look(

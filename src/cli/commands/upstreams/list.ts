@@ -4,7 +4,7 @@ import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import { askDoor, type Door } from '../../door.ts'
 import type { Outputs } from '../../outputs.ts'
 import { breakerLine } from '../breaker/breaker-line.ts'
-import { shortAge, table } from '../../table.ts'
+import { shortAge, table, timeLeft } from '../../table.ts'
 
 const columns = ['NAME', 'KIND', 'STATE', 'TOOLS', 'WORKERS', 'CALLS', 'WAITING', 'OLDEST', 'SINCE']
 
@@ -43,20 +43,27 @@ function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, 
 const maxLine = 1000
 
 /** What else there is to say of a server: why it does not serve, and what is held back. */
-function detailsOf({ name, why, resumesInMs, breaker, held, more }: ApiUpstream): string[] {
+function detailsOf({ name, state, why, resumesInMs, breaker, held, more }: ApiUpstream): string[] {
   const definitions = held.flatMap(({ tool, hash, change, differs }) => [
     `${name} holds back: ${tool} is ${change}, ${hash}`,
     ...differs.map((line) => `    ${line}`),
   ])
   const lines = [
     ...(why === undefined ? [] : [`${name}: ${why}`]),
-    ...(resumesInMs === undefined ? [] : [`${name} resumes by itself in ${shortAge(resumesInMs)}`]),
+    ...(resumesInMs === undefined ? [] : [pauseLine(name, state, resumesInMs)]),
     ...(breaker.state === 'closed' && !breaker.forced ? [] : [breakerLine(name, breaker)]),
     ...definitions,
     ...(more > 0 ? [`${name} holds back ${more} more`] : []),
     ...(definitions.length > 0 ? [`to accept: mcplex upstreams accept ${name} [hash]`] : []),
   ]
   return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${terminalSafeLine(line, maxLine)}\n`)
+}
+
+function pauseLine(name: string, state: ApiUpstream['state'], resumesInMs: number): string {
+  const left = timeLeft(resumesInMs)
+  return state === 'disabled'
+    ? `${name} is also paused, for another ${left}; it stays disabled until \`mcplex upstreams enable ${name}\``
+    : `${name} resumes by itself in ${left}`
 }
 
 const workerColumns = ['SERVER', 'WORKER', 'STATE', 'PURPOSE', 'PID', 'AGE', 'CALLS', 'TOTAL', 'SESSION']
