@@ -1,5 +1,4 @@
 /** A request to the JSON API, and what answers it. */
-import type { JsonObject } from '../base/json.ts'
 import type { ApiAnswers } from './answers.ts'
 import type { OperationId } from './api.ts'
 
@@ -7,9 +6,9 @@ import type { OperationId } from './api.ts'
 export interface ApiRequest {
   /** The parts of the path that stand in braces. */
   readonly segments: Readonly<Record<string, string>>
+  /** Those of the query and of the body. */
   readonly counts: Readonly<Record<string, number>>
   readonly texts: Readonly<Record<string, string>>
-  readonly body: JsonObject
 }
 
 export type Handlers = {

@@ -2,7 +2,7 @@
  * The operations of the JSON API as data: paths, parameters, what they are for. Handlers (`handlers.ts`), the schemas of the
  * answers (`schemas.ts`) and the printed document (`openapi.ts`) are checked against it by the compiler.
  */
-
+import type { BreakerWord } from '../gateway/gateway.ts'
 import type { ApiAnswers } from './answers.ts'
 
 /** A parameter in the query, all of which are optional. */
@@ -14,12 +14,26 @@ export interface QueryParameter {
   readonly default?: number
 }
 
+/** A member of the body of a POST. */
+export interface BodyMember {
+  readonly about: string
+  readonly kind: 'word' | 'count'
+  /** The words that there are. */
+  readonly words?: readonly string[]
+  /** Of a count; 1 is the least. */
+  readonly max?: number
+  /** Without it the member is required. */
+  readonly default?: number
+}
+
 export interface ApiOperation {
   readonly method: 'GET' | 'POST'
   /** Parts in braces stand for one segment. */
   readonly path: string
   readonly about: string
   readonly query?: Readonly<Record<string, QueryParameter>>
+  /** The members of its body; without it a body is empty. */
+  readonly body?: Readonly<Record<string, BodyMember>>
   /** What may be wrong, by status. */
   readonly errors?: Readonly<Record<number, string>>
 }
@@ -32,6 +46,11 @@ const offset: QueryParameter = { about: 'How many to leave out at the beginning.
 const client: QueryParameter = { about: 'Only those whose client has this in its name, in any case.', kind: 'text' }
 const noUpstream = { 404: 'There is no such upstream.' }
 const noSession = { 404: 'There is no such session.', 409: 'Several sessions have labels that begin so.' }
+
+/** What an operator may make of a breaker. */
+export const breakerWords: readonly BreakerWord[] = ['open', 'close', 'auto']
+/** The longest pause, in milliseconds, and how long one lasts if nothing is said: a pause that is forgotten ends by itself. */
+const pauseMs = { longest: 3_600_000, standard: 300_000 }
 
 export const api: Readonly<Record<OperationId, ApiOperation>> = {
   instance: { method: 'GET', path: '/api/v1/instance', about: 'The instance: version, address, load, memory.' },
@@ -51,7 +70,15 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     method: 'POST',
     path: '/api/v1/upstreams/{upstream}/pause',
     about:
-      'Has new calls wait; those that run end. It ends by itself after `forMs` milliseconds of the body, 5 minutes if nothing is said and an hour at most. A pause takes the place of the one before.',
+      'Has new calls wait; those that run end. It ends by itself after `forMs`. A pause takes the place of the one before.',
+    body: {
+      forMs: {
+        about: 'How long it lasts, in milliseconds.',
+        kind: 'count',
+        max: pauseMs.longest,
+        default: pauseMs.standard,
+      },
+    },
     errors: noUpstream,
   },
   resumeUpstream: {
@@ -76,7 +103,8 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     method: 'POST',
     path: '/api/v1/upstreams/{upstream}/breaker',
     about:
-      'Holds the circuit breaker `open` (calls are refused with `breaker_open`) or `close`d, as `state` of the body says, whatever calls come to; `auto` has it go by calls again, with nothing counted yet.',
+      'Holds the circuit breaker `open` (calls are refused with `breaker_open`) or `close`d, whatever calls come to; `auto` has it go by calls again, with nothing counted yet.',
+    body: { state: { about: 'What it is from now on.', kind: 'word', words: breakerWords } },
     errors: noUpstream,
   },
   recycleUpstream: {

@@ -1,7 +1,7 @@
 /** The OpenAPI document of the JSON API, made of its operations and schemas. */
 import { z } from 'zod'
 import { version } from '../base/version.ts'
-import { api, type ApiOperation, type OperationId, type QueryParameter } from './api.ts'
+import { api, type ApiOperation, type BodyMember, type OperationId, type QueryParameter } from './api.ts'
 import { answers, problem } from './schemas.ts'
 
 /** The document, as an object. */
@@ -28,7 +28,7 @@ export function openapiDocument(): object {
   }
 }
 
-function describe(id: OperationId, { path, about, query = {}, errors = {} }: ApiOperation): object {
+function describe(id: OperationId, { method, path, about, query = {}, body, errors = {} }: ApiOperation): object {
   const segments = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
   const parameters = [
     ...segments.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
@@ -39,11 +39,12 @@ function describe(id: OperationId, { path, about, query = {}, errors = {} }: Api
       schema: parameterSchema(parameter),
     })),
   ]
-  const failures = { 400: 'A parameter is not right.', 401: 'The token is missing or wrong.', ...errors }
+  const failures = { ...commonFailures, ...(method === 'POST' && bodyFailures), ...errors }
   return {
     operationId: id,
     summary: about,
     ...(parameters.length > 0 && { parameters }),
+    ...(body && { requestBody: bodyOf(body) }),
     responses: {
       200: { description: 'The answer.', content: { 'application/json': { schema: schemaOf(answers[id]) } } },
       ...Object.fromEntries(
@@ -57,6 +58,30 @@ function describe(id: OperationId, { path, about, query = {}, errors = {} }: Api
       ),
     },
   }
+}
+
+/** What any request may come to. */
+const commonFailures = {
+  400: 'A parameter is not right.',
+  401: 'The token is missing or wrong.',
+  403: 'The request comes from a page of another origin, or is for another host.',
+}
+const bodyFailures = { 413: 'The body is too large.', 415: 'The body is not of the type application/json.' }
+
+function bodyOf(members: Readonly<Record<string, BodyMember>>): object {
+  const schema = {
+    type: 'object',
+    properties: Object.fromEntries(Object.entries(members).map(([name, member]) => [name, memberSchema(member)])),
+    required: Object.entries(members).flatMap(([name, { default: standard }]) => (standard === undefined ? name : [])),
+    additionalProperties: false,
+  }
+  return { required: schema.required.length > 0, content: { 'application/json': { schema } } }
+}
+
+function memberSchema({ about, kind, words, max, default: standard }: BodyMember): object {
+  const what = { description: about }
+  if (kind === 'word') return { ...what, type: 'string', enum: words }
+  return { ...what, type: 'integer', minimum: 1, maximum: max, default: standard }
 }
 
 function parameterSchema({ kind, max, default: standard }: QueryParameter): object {

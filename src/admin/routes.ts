@@ -32,9 +32,9 @@ export function findRoute(method: string, path: string): { readonly route: Route
   throw new AdminError(404, 'not_found', 'There is nothing here: /api/v1/openapi.json says what there is.')
 }
 
-/** @throws AdminError 400 for a parameter that is not known, or not right */
+/** @throws AdminError 400 for a parameter, or a member of the body, that is not known, or not right */
 export function readParameters(
-  { operation: { query = {} } }: Route,
+  { operation: { query = {}, body: members = {} } }: Route,
   match: RegExpExecArray,
   given: URLSearchParams,
   body: JsonObject,
@@ -58,7 +58,25 @@ export function readParameters(
     if (!(value <= max)) throw bad(`${name} is a whole number from 0 to ${max}.`)
     counts[name] = value
   }
-  return { segments, counts, texts, body }
+  for (const name of Object.keys(body))
+    if (!Object.hasOwn(members, name))
+      throw bad(`There is no member ${JSON.stringify(name.slice(0, maxTextChars))} of the body here.`)
+  for (const [name, member] of Object.entries(members)) {
+    const value = body[name] ?? member.default
+    if (member.kind === 'word') texts[name] = wordOf(name, value, member.words)
+    else counts[name] = countOf(name, value, member.max)
+  }
+  return { segments, counts, texts }
+}
+
+function wordOf(name: string, value: unknown, words: readonly string[] = []): string {
+  if (typeof value === 'string' && words.includes(value)) return value
+  throw bad(`${name} of the body is one of: ${words.join(', ')}.`)
+}
+
+function countOf(name: string, value: unknown, max = Infinity): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max) return value
+  throw bad(`${name} of the body is a whole number from 1 to ${max}.`)
 }
 
 function segmentOf(text: string): string {

@@ -1,16 +1,13 @@
 /** What the operations on upstreams do. */
 import { sessionLabel } from '../base/ids.ts'
-import type { JsonObject } from '../base/json.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
-import type { BreakerState, BreakerWord, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
+import type { BreakerState, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
 import { AdminError } from './admin-error.ts'
 import type { ApiBreaker, ApiUpstream, ApiUpstreamChange, ApiWorker, UpstreamStateName } from './answers.ts'
+import { breakerWords } from './api.ts'
 import type { ApiRequest, Handlers } from './api-request.ts'
 
 export type OperatedUpstreams = Pick<Gateway, 'upstreamStates' | 'operations'>
-
-/** A pause that is forgotten ends by itself. */
-const pauseMs = { standard: 300_000, longest: 3_600_000 }
 
 const most = { held: 100, reasonChars: 200 }
 
@@ -58,7 +55,7 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
     },
     pauseUpstream(request) {
       const [name, operations] = operated(request)
-      operations.pause(pauseIn(request.body))
+      operations.pause(request.counts['forMs'] ?? 0)
       return changed(name, operations, true)
     },
     resumeUpstream(request) {
@@ -81,7 +78,8 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
     },
     setBreaker(request) {
       const [name, operations] = operated(request)
-      const word = breakerWordIn(request.body)
+      const word = breakerWords.find((one) => one === request.texts['state'])
+      if (!word) throw new AdminError(400, 'bad_request', 'There is no such state of a breaker.')
       const before = operations.state().breaker
       const { breaker } = operations.breaker(word)
       const isChanged = before.isForced !== breaker.isForced || before.state !== breaker.state
@@ -95,18 +93,6 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
       return { upstream: name, workers }
     },
   }
-}
-
-/** @throws AdminError 400 */
-function pauseIn({ forMs = pauseMs.standard }: JsonObject): number {
-  if (typeof forMs === 'number' && Number.isInteger(forMs) && forMs >= 1 && forMs <= pauseMs.longest) return forMs
-  throw new AdminError(400, 'bad_request', `forMs is a whole number from 1 to ${pauseMs.longest}.`)
-}
-
-/** @throws AdminError 400 */
-function breakerWordIn({ state }: JsonObject): BreakerWord {
-  if (state === 'open' || state === 'close' || state === 'auto') return state
-  throw new AdminError(400, 'bad_request', 'state is open, close or auto.')
 }
 
 function breakerOf({ state, isForced, retryInMs }: BreakerState): ApiBreaker {

@@ -18,6 +18,8 @@ import {
 export interface Overload {
   /** How many steps are taken: 0 if there is no overload. */
   readonly step: number
+  /** How late the event loop was when it was last measured, in milliseconds; 0 where nothing is measured. */
+  readonly loopDelayMs: number
   isOff(feature: OverloadFeature): boolean
   /** From how many calls in flight on a session counts as one of the busiest, while those are refused; else undefined. */
   readonly busyCalls: number | undefined
@@ -61,6 +63,7 @@ export function createOverload(needs: OverloadNeeds): Overload {
   }
   let state = noOverload
   let busyCalls: number | undefined
+  let loopDelayMs = 0
   const isOff = (feature: OverloadFeature): boolean =>
     overloadSteps.findIndex((step) => step.feature === feature) < state.taken
 
@@ -71,7 +74,8 @@ export function createOverload(needs: OverloadNeeds): Overload {
     // A loop that is blocked for long takes few samples of its delay: this timer is late as well.
     const lateMs = clock.now() - lookedMs - measureEveryMs
     lookedMs = clock.now()
-    decide({ ...found, event_loop: Math.max(found.event_loop, lateMs) })
+    loopDelayMs = Math.max(found.event_loop, lateMs)
+    decide({ ...found, event_loop: loopDelayMs })
   }
   const decide = (measured: OverloadMeasurements): void => {
     const found = nextOverload(state, measured, limits, settings.overloadHoldMs, clock.now())
@@ -102,6 +106,9 @@ export function createOverload(needs: OverloadNeeds): Overload {
   return {
     get step() {
       return state.taken
+    },
+    get loopDelayMs() {
+      return loopDelayMs
     },
     isOff,
     get busyCalls() {

@@ -209,6 +209,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       waitingClients: admission.waiting + endpoints.waiting,
       suspendedCalls: suspended.count,
       overloadStep: overload.step,
+      loopDelayMs: Math.round(overload.loopDelayMs),
       ...upstreams.counts(),
       ...identity.counts(),
       ...(log.lost !== undefined && { lostLogLines: log.lost }),

@@ -170,14 +170,18 @@ export class ServedUpstream {
     if (this.standing === 'failed') return { ok: false, detail: `${reasonOf(this.#failure)}; it is tried again` }
     const { access, breaker } = this.control.state()
     if (access === 'disabled') return { ok: false, detail: 'it is disabled by its operator' }
-    // Once a call may be let through, load balancers must send one.
-    if (breaker.state === 'open' && breaker.retryInMs !== 0)
-      return { ok: false, detail: 'its circuit breaker is open: calls have failed too often' }
     const found = await this.upstream.health()
     this.#notice(found.ok ? 'started' : 'unhealthy')
+    // Once a call may be let through, load balancers must send one.
+    if (breaker.state === 'open' && breaker.retryInMs !== 0) {
+      const why = breaker.isForced ? heldOpen : 'its circuit breaker is open: calls have failed too often'
+      return { ok: false, detail: found.ok || found.detail === undefined ? why : `${why}; ${found.detail}` }
+    }
     return access === 'paused' && found.ok ? { ...found, detail: 'it is paused by its operator: calls wait' } : found
   }
 }
+
+const heldOpen = 'its circuit breaker is held open by its operator'
 
 /** Why a start has failed. */
 function reasonOf(failure: unknown): string {

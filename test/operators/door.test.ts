@@ -60,6 +60,20 @@ describe('the socket', () => {
     }
   })
 
+  test('has a document that describes the body of each operation that takes one', async () => {
+    const { body } = await askAt(socket, '/api/v1/openapi.json')
+    interface Described {
+      readonly requestBody?: {
+        readonly content: { readonly 'application/json': { readonly schema: { readonly properties: object } } }
+      }
+    }
+    const { paths } = body as { paths: Record<string, Record<string, Described>> }
+    for (const { method, path, body: members } of Object.values(api)) {
+      const found = paths[path]?.[method.toLowerCase()]?.requestBody?.content['application/json'].schema
+      expect(Object.keys(found?.properties ?? {}), path).toEqual(Object.keys(members ?? {}))
+    }
+  })
+
   test('tells its document, which is the one of docs/', async () => {
     const { text } = await askAt(socket, '/api/v1/openapi.json')
     expect(text).toBe(readFileSync(join(import.meta.dirname, '../../docs/openapi.json'), 'utf8'))
@@ -96,6 +110,23 @@ describe('the socket', () => {
       413,
       'request_too_large',
     ],
+    [
+      'an unknown member of a body',
+      'POST',
+      '/api/v1/upstreams/server/pause',
+      { body: '{"for":"5s"}', type: 'application/json' },
+      400,
+      'bad_request',
+    ],
+    [
+      'a pause without end',
+      'POST',
+      '/api/v1/upstreams/server/pause',
+      { body: '{"forMs":1e9}', type: 'application/json' },
+      400,
+      'bad_request',
+    ],
+    ['a breaker without a state', 'POST', '/api/v1/upstreams/server/breaker', {}, 400, 'bad_request'],
     ['a foreign host', 'GET', '/api/v1/instance', { host: 'evil.example' }, 403, 'forbidden_host'],
     ['a foreign page', 'GET', '/api/v1/instance', { origin: 'https://evil.example' }, 403, 'forbidden_origin'],
   ] as ReadonlyArray<

@@ -24,6 +24,14 @@ const sums = {
   },
   mcplex_worker_calls: { help: 'Calls that workers run.', figures: ['workerCalls'] },
   mcplex_pool_size: { help: 'Workers that take a slot, of those that the pool may have.', figures: ['workers'] },
+  mcplex_pool_limit: { help: 'How many workers the pool may have, without its reserve.', figures: ['workersAtMost'] },
+} as const
+
+/** What modules share by name: the figures of each kind. */
+const shared = {
+  limited: { inUse: 'limitedCalls', waiting: 'waitingLimitedCalls', oldestMs: 'oldestLimitedWaitMs' },
+  lock: { inUse: 'heldLocks', waiting: 'waitingForLocks', oldestMs: 'oldestLockWaitMs' },
+  pool: { inUse: 'pooledInUse', waiting: 'waitingForPools', oldestMs: 'oldestPoolWaitMs' },
 } as const
 
 const breakerValues = { closed: 0, half_open: 1, open: 2 } as const
@@ -49,7 +57,14 @@ export function* readState({ operations, overview }: ReadGateway): Generator<Met
   yield one('mcplex_requests_inflight', 'Calls in flight.', counts['calls'])
   yield one('mcplex_sse_streams_active', 'Event streams with a reader.', counts['streams'])
   yield one('mcplex_suspended_calls', 'Calls that wait for input of their client.', counts['suspendedCalls'])
+  yield one('mcplex_overload_step', 'How many features are switched off under overload.', counts['overloadStep'])
+  yield one(
+    'mcplex_event_loop_delay_seconds',
+    'How late the event loop was within the last second, in 99 of 100 cases: overload goes by it.',
+    (counts['loopDelayMs'] ?? 0) / 1000,
+  )
   yield* ofUpstreams(operations, overview)
+  yield* ofSharedResources(overview)
 }
 
 function* ofUpstreams(operations: ReadGateway['operations'], overview: Overview): Generator<Metric> {
@@ -89,6 +104,24 @@ function* ofUpstreams(operations: ReadGateway['operations'], overview: Overview)
   yield gauge('mcplex_pool_workers', 'Workers by state.', workers)
   yield gauge('mcplex_breaker_state', 'The circuit breaker: 0 closed, 1 half-open, 2 open.', breakers)
   yield gauge('mcplex_upstream_access', 'Whether an upstream takes calls: open, paused or disabled.', access)
+}
+
+/** Without those of upstreams that have none. */
+function* ofSharedResources(overview: Overview): Generator<Metric> {
+  const samples: Record<'inUse' | 'waiting' | 'oldestMs', Sample[]> = { inUse: [], waiting: [], oldestMs: [] }
+  for (const [upstream, counts] of overview.upstreamCounts().slice(0, mostUpstreams)) {
+    for (const [kind, figures] of Object.entries(shared)) {
+      if (counts[figures.inUse] === undefined) continue
+      const labels = { upstream, kind }
+      samples.inUse.push({ labels, value: counts[figures.inUse] ?? 0 })
+      samples.waiting.push({ labels, value: counts[figures.waiting] ?? 0 })
+      samples.oldestMs.push({ labels, value: (counts[figures.oldestMs] ?? 0) / 1000 })
+    }
+  }
+  const name = 'mcplex_shared_resource'
+  yield gauge(`${name}_in_use`, 'Locks held, resources of pools in use, and limited calls that run.', samples.inUse)
+  yield gauge(`${name}_waiting`, 'How many wait for one of these.', samples.waiting)
+  yield gauge(`${name}_oldest_wait_seconds`, 'How long the first of those has waited.', samples.oldestMs)
 }
 
 function gauge(name: string, help: string, values: readonly Sample[]): Metric {

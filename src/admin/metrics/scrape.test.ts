@@ -27,9 +27,22 @@ const overview = {
   calls: () => [],
   sessionTotals: () => ({ count: 3, oldestMs: 2500, heldBytes: 10 }),
   upstreamCounts: () => [
-    ['files', { waitingCalls: 2, queuedCalls: 1, oldestWaitMs: 1500, workerCalls: 4, workers: 5 }],
+    [
+      'files',
+      {
+        waitingCalls: 2,
+        queuedCalls: 1,
+        oldestWaitMs: 1500,
+        workerCalls: 4,
+        workers: 5,
+        workersAtMost: 8,
+        heldLocks: 1,
+        waitingForLocks: 2,
+        oldestLockWaitMs: 2500,
+      },
+    ],
   ],
-  counts: () => ({ clients: 7, calls: 6 }),
+  counts: () => ({ clients: 7, calls: 6, overloadStep: 2, loopDelayMs: 40 }),
   memory: { heldBytes: 11, limitBytes: 12 },
   limits: { maxConnections: 1000 },
   isDraining: false,
@@ -70,6 +83,12 @@ test('a scrape has what was counted and what there is, each metric with one head
     'mcplex_pool_waiting{upstream="files"} 3',
     'mcplex_pool_oldest_wait_seconds{upstream="files"} 1.5',
     'mcplex_requests_inflight 6',
+    'mcplex_pool_limit{upstream="files"} 8',
+    'mcplex_overload_step 2',
+    'mcplex_event_loop_delay_seconds 0.04',
+    'mcplex_shared_resource_in_use{upstream="files",kind="lock"} 1',
+    'mcplex_shared_resource_waiting{upstream="files",kind="lock"} 2',
+    'mcplex_shared_resource_oldest_wait_seconds{upstream="files",kind="lock"} 2.5',
   ])
     expect(lines).toContain(line)
   expect(text).toContain('\nnodejs_eventloop_lag_p99_seconds ')

@@ -5,12 +5,18 @@ import type { CallEnd } from './controlled-reply.ts'
 
 /**
  * For the breaker: whatever the server answers, it has answered, and a refusal for a rate is an answer. A call that its
- * client has left says nothing, nor does one that had to wait for too long.
+ * client has left says nothing, nor does one that had to wait for too long, or that was refused without a start because
+ * earlier starts have failed: a server that is well again would count as broken by it.
  * @param isSlow whether the server took too long for the outcome
  */
 export function breakerResultOf({ outcome, error }: CallEnd, isSlow: boolean): BreakerResult {
   if (outcome) return isSlow ? 'bad' : 'good'
-  return isOneOf(error, faultsOfServer) ? 'bad' : 'neither'
+  return isOneOf(error, faultsOfRun) || hasFailedStart(error) ? 'bad' : 'neither'
+}
+
+/** Whether a worker did not start, or is there and silent: a refusal without that has no cause. */
+function hasFailedStart(error: unknown): boolean {
+  return isOneOf(error, ['upstream_unavailable']) && asRefusal(error)?.details.cause !== undefined
 }
 
 /** Whether the error of a call leaves it open that the server has run it, or the call was cancelled. */
@@ -25,8 +31,6 @@ function isOneOf(error: unknown, codes: readonly RefusalCode[]): boolean {
 
 /** How a server fails that was sent the call. */
 const faultsOfRun: readonly RefusalCode[] = ['upstream_closed', 'upstream_timeout', 'upstream_invalid', 'worker_memory']
-
-const faultsOfServer: readonly RefusalCode[] = [...faultsOfRun, 'upstream_unavailable']
 
 /** Whether the time of a call says how long calls take. One that was cancelled, or did not run, says nothing. */
 export function isMeasured({ outcome }: CallEnd): boolean {

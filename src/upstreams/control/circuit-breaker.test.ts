@@ -150,6 +150,7 @@ describe('an operator', () => {
   test('holds it open or closed, whatever calls come to, until it is left to itself', async () => {
     breaker.set('open')
     expect(breaker.state).toEqual({ state: 'open', isForced: true, retryInMs: undefined })
+    expect(breaker.refusal?.message).toBe('An operator has no call sent to this MCP server at the moment.')
     clock.advance(3_600_000)
     expect(() => breaker.begin('a')).toThrow(expect.objectContaining({ code: 'breaker_open', retryAfterMs: undefined }))
     breaker.set('close')

@@ -47,6 +47,8 @@ const longestTimes = 16
 /** When a call is tried again that came while another one is let through, in milliseconds. */
 const trialMs = 1000
 
+const heldOpen = { message: 'An operator has no call sent to this MCP server at the moment.' }
+
 /** The call that is let through. */
 interface Trial {
   readonly sinceMs: number
@@ -132,7 +134,7 @@ export class CircuitBreaker {
     if (state === CircuitState.Closed) return undefined
     const waitMs = state === CircuitState.Open ? this.#retryAtMs - this.#needs.clock.now() : trialMs
     if (state === CircuitState.Open && waitMs <= 0) return undefined
-    return new Refusal('breaker_open', state === CircuitState.Isolated ? {} : { retryAfterMs: Math.ceil(waitMs) })
+    return new Refusal('breaker_open', state === CircuitState.Isolated ? heldOpen : { retryAfterMs: Math.ceil(waitMs) })
   }
 
   /**

@@ -408,7 +408,8 @@ describe('a breaker', () => {
     'opens for %s',
     async (code) => {
       control.applyBreaker(settings)
-      for (let call = 0; call < 2; call++) await ended(new Refusal(code))
+      const cause = new Error('exit code 3')
+      for (let call = 0; call < 2; call++) await ended(new Refusal(code, { cause }))
       expect(await make('b').end).toBe('breaker_open')
       expect(control.state().breaker.state).toBe('open')
       expect(control.counts()).toMatchObject({ openBreakers: 1 })
@@ -423,6 +424,19 @@ describe('a breaker', () => {
     for (const answer of answers) await ended({ answer, era: 'legacy', worker: undefined } as Outcome)
     for (const code of ['cancelled', 'overloaded', 'memory_share_exceeded', 'draining'] as const)
       for (let call = 0; call < 3; call++) await ended(new Refusal(code))
+    expect(control.state().breaker.state).toBe('closed')
+  })
+
+  test('lets calls through while they are refused because earlier starts have failed: the next start decides', async () => {
+    control.applyBreaker(settings)
+    const refused = new Refusal('upstream_unavailable', { retryAfterMs: 17_000 })
+    const failed = new Refusal('upstream_unavailable', { cause: new Error('exit code 3') })
+    for (const end of [refused, refused, refused]) await ended(end)
+    expect(control.state().breaker.state).toBe('closed')
+    for (const end of [failed, failed]) await ended(end)
+    clock.advance(1250)
+    await ended(refused)
+    expect(await make('a').end, 'the one before has shown nothing').toMatchObject({ answer: { kind: 'result' } })
     expect(control.state().breaker.state).toBe('closed')
   })
 

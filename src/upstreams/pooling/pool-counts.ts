@@ -16,6 +16,7 @@ export function poolCounts(
 ): Readonly<Record<string, number>> {
   return {
     workers: slots.taken,
+    workersAtMost: bound,
     servingWorkers: slots.for('serve').size,
     catalogWorkers: slots.for('catalog').size + slots.for('check').size,
     spareWorkers: slots.for('spare').size,

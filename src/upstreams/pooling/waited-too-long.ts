@@ -15,5 +15,5 @@ export function waitedTooLong(workers: ReadonlySet<Worker>, isOnlyOne: boolean):
   if (!areSilent) return new Refusal('overloaded')
   const message =
     'The process of the MCP server works on other calls and does not respond. The call was not sent to it.'
-  return new Refusal('upstream_unavailable', { message })
+  return new Refusal('upstream_unavailable', { message, cause: new Error('no worker answers a ping') })
 }

@@ -64,11 +64,12 @@ function plain({ instance, state, hasDoor }: Found): object {
 function rowOf({ instance, state, hasDoor }: Found): string[] {
   const { pid, server, endpoint, socket, transport } = instance
   const { status = hasDoor ? 'does not answer' : '', uptimeMs, memory, counts = {} } = state ?? {}
+  const overloadStep = counts['overloadStep'] ?? 0
   const figure = (name: string): string => String(counts[name] ?? '')
   return [
     String(pid),
     server.name,
-    status,
+    overloadStep > 0 ? `${status}, overload step ${overloadStep}` : status,
     uptimeMs === undefined ? '' : shortAge(uptimeMs),
     figure('sessions'),
     figure('calls'),
