@@ -1,6 +1,6 @@
 /**
- * A server is replaced while two hundred clients call it, by verbs as docs/replacing-a-server.md says, and by a file that
- * changes: no call fails, and each client goes on in its session.
+ * A server is replaced while two hundred clients call it, by verbs as docs/replacing-a-server.md says: no call fails, and
+ * each client goes on in its session. kinds-under-load.test.ts has servers of each kind.
  */
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,8 +16,6 @@ interface UnderLoad {
   readonly place: RuntimeFolder
   /** Replaces the program of the server, as an upgrade does. */
   writeProgram(version: string): void
-  /** Replaces the file of mcplex. */
-  writeFile(version: string): void
   /** Resolves when all clients have been served several times from now on. */
   served(): Promise<void>
   /** Ends the load. @returns what was answered wrongly */
@@ -37,12 +35,9 @@ async function startUnderLoad(): Promise<UnderLoad> {
   const [program, file] = [at('program.sh'), at('mcplex.yaml')]
   const writeProgram = (version: string): void =>
     replace(program, `#!/bin/sh\nexec ${process.execPath} ${echoLegacy} # ${version}\n`)
-  const writeFile = (version: string): void => {
-    const files = { command: [program], mode: 'shared', env: { VERSION: version } }
-    replace(file, JSON.stringify({ upstreams: { files }, limits: { queue: { max: 1000, maxWait: '5m' } } }))
-  }
   writeProgram('one')
-  writeFile('one')
+  const files = { command: [program], mode: 'shared' }
+  writeFileSync(file, JSON.stringify({ upstreams: { files }, limits: { queue: { max: 1000, maxWait: '5m' } } }))
   const mcplex = await startMcplex({ env: place.env, file })
   onTestFinished(() => mcplex.end().then(() => {}))
   const sessions = await Promise.all(Array.from({ length: clients }, () => openSession(`${mcplex.origin}/mcp`)))
@@ -59,7 +54,6 @@ async function startUnderLoad(): Promise<UnderLoad> {
   return {
     place,
     writeProgram,
-    writeFile,
     async served() {
       const before = count
       await eventually('all clients to be served', () => count > before + 2 * clients)
@@ -84,20 +78,5 @@ test('pause, upgrade, recycle and resume: no call fails, and the new program ser
   await served()
   expect(await end()).toEqual([])
   expect(await pid()).not.toBe(before)
-  expect(await place.json('errors')).toMatchObject({ total: 0 })
-})
-
-test('a file that changes, three times: no call fails, and the new settings serve', async () => {
-  const { place, writeFile, served, end, pid } = await startUnderLoad()
-  await served()
-  for (const version of ['two', 'three', 'four']) {
-    const before = await pid()
-    writeFile(version)
-    const { code, stderr } = await place.run('reload')
-    expect([code, stderr]).toEqual([0, expect.stringContaining('files')])
-    await served()
-    expect(await pid()).not.toBe(before)
-  }
-  expect(await end()).toEqual([])
   expect(await place.json('errors')).toMatchObject({ total: 0 })
 })
