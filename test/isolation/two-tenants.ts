@@ -11,6 +11,7 @@ import { nodeHandler } from '../../src/transports/http/listen.ts'
 export interface TwoTenants {
   readonly a: string
   readonly b: string
+  readonly gateway: Gateway
 }
 
 export interface ForTenants {
@@ -20,8 +21,8 @@ export interface ForTenants {
 }
 
 export async function startForTwoTenants(settings: PartialSettings): Promise<TwoTenants> {
-  const { url } = await startForTenants(settings)
-  return { a: url('a'), b: url('b') }
+  const { gateway, url } = await startForTenants(settings)
+  return { gateway, a: url('a'), b: url('b') }
 }
 
 /**

@@ -1,5 +1,7 @@
 /** The verbs of operators, in every state of what they are about. */
+import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runs } from '../children/processes.ts'
 import { eventually } from '../support/eventually.ts'
 import { askAt, type RuntimeFolder, runtimeFolder } from '../support/door.ts'
 import { type Mcplex, startMcplex } from '../support/mcplex.ts'
@@ -146,5 +148,24 @@ describe('drain', () => {
     expect(await drained.exited).toBe(0)
     expect(drained.stderr()).toContain('has ended')
     expect(await own.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('ends at once, with what runs, by the second signal after it: the first is of the service manager', async () => {
+    const own = await startMcplex({ env: place.env })
+    const { socket } = place.placesOf(own.pid)
+    const caller = await openSession(own.url)
+    await caller.call('hang', {}, { id: 'hangs' })
+    expect((await place.run('drain', '--no-wait', '--pid', String(own.pid))).code).toBe(0)
+    own.signal('SIGTERM')
+    expect((await askAt(socket, '/api/v1/drain')).body).toMatchObject({ draining: true, callsInFlight: 1 })
+    const servers = own.servers()
+    // One that follows within a quarter of a second counts as the same signal.
+    await eventually('its end', () => {
+      if (runs(own.pid)) own.signal('SIGTERM')
+      return !runs(own.pid)
+    })
+    expect(await own.exited).toEqual({ code: 143, signal: null })
+    await eventually('its processes to end', () => servers.every((pid) => !runs(pid)))
+    expect(existsSync(socket)).toBe(false)
   })
 })

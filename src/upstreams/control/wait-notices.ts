@@ -1,6 +1,7 @@
 /** A call waits for its turn, and its client is told now and then how far it is, if it streams. */
 import { Cancel } from '../../base/cancel.ts'
-import type { Clock } from '../../base/clock.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
+import { Refusal } from '../../base/refusal.ts'
 import { Wakeup } from '../../base/wakeup.ts'
 import { type Call, forget, type Notification, type Update } from '../../protocol/call.ts'
 import { rawObject } from '../../protocol/json-text.ts'
@@ -9,6 +10,13 @@ import type { CallTurn, Place, TurnWait } from './call-line.ts'
 
 /** From when on a client is told, and how often, in milliseconds. */
 const noticeMs = 5000
+/**
+ * How long a turn is kept for a call whose client has not read the last notice, in milliseconds: a client that never reads
+ * would otherwise have the turn, and others wait, until its connection is cut.
+ */
+const unreadMs = 2000
+const unread =
+  'The client did not read what it was told of its place in line, so its turn went to the next call. The call was not sent.'
 
 /**
  * The notification for a call that waits: progress if its client has asked for that, else a log message if it wants those;
@@ -30,7 +38,7 @@ function waitNotice(call: Call, { ahead, expectedMs }: Place, count: number): No
 }
 
 /**
- * Waits for the turn of a call.
+ * Waits for the turn of a call. Throws what the wait rejects with; `overloaded` if the client did not read and lost its turn.
  * @param begin begins the wait, which the cancel ends
  */
 export async function* waitForTurn(
@@ -44,9 +52,23 @@ export async function* waitForTurn(
   const wakeup = new Wakeup()
   let isSettled = false
   let isTaken = false
+  let isRead = true
+  let isLost = false
+  let unreadTimer: Timer | undefined
+  const giveBack = (): void => {
+    turn.then(
+      (late) => late.end(false),
+      () => undefined,
+    )
+  }
   const settle = (): void => {
     isSettled = true
     wakeup.notify()
+    if (isRead) return
+    unreadTimer = clock.after(unreadMs, () => {
+      isLost = true
+      giveBack()
+    })
   }
   turn.then(settle, settle)
   const timer = clock.every(noticeMs, () => wakeup.notify())
@@ -55,20 +77,23 @@ export async function* waitForTurn(
       await wakeup.next()
       const notice = isSettled ? undefined : waitNotice(call, place(), count++)
       if (!notice) continue
+      isRead = false
       yield notice
+      isRead = true
+      unreadTimer?.stop()
       forget(notice)
     }
+    const taken = await turn
+    if (isLost) throw new Refusal('overloaded', { message: unread, retryAfterMs: 1000 })
     isTaken = true
-    return await turn
+    return taken
   } finally {
     timer.stop()
+    unreadTimer?.stop()
     stopListening()
     if (!isTaken) {
       ended.cancel('nothing waits for the call any more')
-      turn.then(
-        (late) => late.end(false),
-        () => undefined,
-      )
+      giveBack()
     }
   }
 }

@@ -1,0 +1,91 @@
+/** A call that waits for its turn, and a client that does not read what it is told meanwhile. */
+import { beforeEach, expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
+import { type ManualClock, manualClock } from '../../base/clock.ts'
+import type { Call, Update } from '../../protocol/call.ts'
+import { CallLine, type CallTurn, type LineMember } from './call-line.ts'
+import { waitForTurn } from './wait-notices.ts'
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const member: LineMember = { name: 'mine', isHeld: false, heldForMs: 0, heldUntilMs: 0, room: Infinity }
+
+let clock: ManualClock
+let line: CallLine
+let running: CallTurn | undefined
+
+beforeEach(() => {
+  clock = manualClock()
+  line = new CallLine({ queue: 4, queueWaitMs: 600_000, clock })
+  line.concurrency = 1
+  running = line.take(member)
+})
+
+function wait(session: string, tenant = 'default'): [AsyncGenerator<Update, CallTurn, void>, Cancel] {
+  const call: Call = {
+    id: '1',
+    method: 'tools/call',
+    params: undefined,
+    client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
+    principal: { tenant, subject: 'same' },
+    session: undefined,
+    fairnessKey: session,
+    clientKey: session,
+    progressToken: '1',
+    logLevel: undefined,
+    worker: undefined,
+    cancel: new Cancel(),
+  }
+  return [waitForTurn(call, (cancel) => line.wait(member, call, cancel), clock), call.cancel]
+}
+
+test('a turn goes to the next call if its client has not read its last notice for 2 s', async () => {
+  const [unread] = wait('unread')
+  const notice = unread.next()
+  const [other] = wait('other')
+  const turn = other.next()
+  clock.advance(5000)
+  expect(await notice).toMatchObject({ value: { method: 'notifications/progress' } })
+  running?.end(true)
+  await settled()
+  clock.advance(1999)
+  await settled()
+  expect([line.running, line.waiting(member)]).toEqual([1, 1])
+  clock.advance(1)
+  // The other one is told its place, too, and then has its turn.
+  expect(await turn).toMatchObject({ value: { method: 'notifications/progress' } })
+  const { value } = await other.next()
+  expect(value).toHaveProperty('end')
+  await expect(unread.next()).rejects.toMatchObject({ code: 'overloaded' })
+  expect([line.running, line.waiting(member)]).toEqual([1, 0])
+})
+
+test('a client that reads in time has its turn', async () => {
+  const [slow] = wait('slow')
+  const notice = slow.next()
+  clock.advance(5000)
+  await notice
+  running?.end(true)
+  await settled()
+  clock.advance(1000)
+  await settled()
+  const { value } = await slow.next()
+  clock.advance(10_000)
+  await settled()
+  expect(line.running).toBe(1)
+  expect(value).toHaveProperty('end')
+  if (value && 'end' in value) value.end(true)
+  expect(line.running).toBe(0)
+})
+
+test('calls of two tenants with the same ids and keys are two calls: one leaves the line, the other has its turn', async () => {
+  const [a, cancelA] = wait('same', 'a')
+  const [b] = wait('same', 'b')
+  const [turnOfA, turnOfB] = [a.next(), b.next()]
+  await settled()
+  expect(line.waiting(member)).toBe(2)
+  cancelA.cancel('it has left')
+  await expect(turnOfA).rejects.toMatchObject({ code: 'cancelled' })
+  expect(line.waiting(member)).toBe(1)
+  running?.end(true)
+  expect(await turnOfB).toMatchObject({ done: true })
+})
