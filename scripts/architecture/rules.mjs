@@ -70,6 +70,7 @@ export const modules = {
   },
   'upstreams/control': {
     may: [...ports, 'upstreams/upstream.ts'],
+    tests: ['../test/support/random.ts'],
     instead:
       'What stands in front of an upstream knows no kind of server: it has the port alone (upstreams/upstream.ts).',
   },

@@ -22,6 +22,8 @@ export interface ApiUpstream {
   /** When a pause ends by itself; also while it is disabled. */
   readonly resumesInMs?: number | undefined
   readonly breaker: ApiBreaker
+  /** Undefined: as many calls run as come. */
+  readonly concurrency?: ApiConcurrency | undefined
   readonly tools: number
   readonly workers: Readonly<Record<string, number>>
   /** Calls that run, and calls that wait. */
@@ -48,6 +50,13 @@ export interface ApiBreaker {
   readonly forced: boolean
   /** When the next call is let through, in milliseconds from now, if it is open by itself. */
   readonly retryInMs?: number | undefined
+}
+
+/** How many calls may run at once, and how many do, of all upstreams that share the limit. */
+export interface ApiConcurrency {
+  readonly limit: number
+  readonly adaptive: boolean
+  readonly running: number
 }
 
 export interface ApiBreakerChange {

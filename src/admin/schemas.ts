@@ -57,6 +57,12 @@ const breaker = z.strictObject({
   retryInMs: ms.optional().describe('When the next call is let through, in milliseconds from now.'),
 })
 
+const concurrency = z.strictObject({
+  limit: count.describe('How many calls may run at once.'),
+  adaptive: z.boolean().describe('Whether the limit adapts to what the server bears.'),
+  running: count.describe('Calls that have their turn, of all upstreams that share the limit.'),
+})
+
 const upstreamChange = z.strictObject({
   upstream: z.string(),
   changed: z.boolean().describe('Whether anything has changed: a pause that is not in force cannot be ended.'),
@@ -89,6 +95,7 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
         since: time.describe('Since when it is in this state, as far as that was noticed.'),
         resumesInMs: ms.optional().describe('When a pause ends by itself, in milliseconds from now.'),
         breaker,
+        concurrency: concurrency.optional().describe('Left out if as many calls run as come.'),
         tools: count,
         workers: z.record(z.string(), count).describe('How many workers are in each state.'),
         calls: count.describe('Calls that workers run.'),

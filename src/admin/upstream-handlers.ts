@@ -3,7 +3,14 @@ import { sessionLabel } from '../base/ids.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
 import type { BreakerState, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
 import { AdminError } from './admin-error.ts'
-import type { ApiBreaker, ApiUpstream, ApiUpstreamChange, ApiWorker, UpstreamStateName } from './answers.ts'
+import type {
+  ApiBreaker,
+  ApiConcurrency,
+  ApiUpstream,
+  ApiUpstreamChange,
+  ApiWorker,
+  UpstreamStateName,
+} from './answers.ts'
 import { breakerWords } from './api.ts'
 import type { ApiRequest, Handlers } from './api-request.ts'
 
@@ -99,6 +106,12 @@ function breakerOf({ state, isForced, retryInMs }: BreakerState): ApiBreaker {
   return { state, forced: isForced, retryInMs: retryInMs === undefined ? undefined : Math.ceil(retryInMs) }
 }
 
+type ConcurrencyState = NonNullable<ReturnType<UpstreamOperations['state']>['concurrency']>
+
+function concurrencyOf({ limit, isAdaptive, running }: ConcurrencyState): ApiConcurrency {
+  return { limit, adaptive: isAdaptive, running }
+}
+
 const closedBreaker: ApiBreaker = { state: 'closed', forced: false }
 
 function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undefined): ApiUpstream {
@@ -114,6 +127,7 @@ function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undef
     since: new Date(sinceMs).toISOString(),
     resumesInMs: control?.resumesInMs,
     breaker: control ? breakerOf(control.breaker) : closedBreaker,
+    concurrency: control?.concurrency && concurrencyOf(control.concurrency),
     tools,
     workers,
     calls: counts['workerCalls'] ?? 0,

@@ -86,7 +86,7 @@ export function checkUpstreams(provided: ProvidedSettings): Problem[] {
         notes: [['try', `another name for the endpoint, such as ${name}-view`]],
       })
   }
-  problems.push(...idleLimits(provided))
+  problems.push(...idleLimits(provided), ...crossedBounds(provided))
   const names = [...upstreams.keys()].filter((name) => nameShape.test(name))
   for (const { of, message } of namesProblems(names, Object.fromEntries(aliases ?? []))) {
     const place = 'upstream' in of ? upstreams.get(of.upstream)?.place : aliasPlaces?.get(of.alias)
@@ -101,6 +101,17 @@ export function checkUpstreams(provided: ProvidedSettings): Problem[] {
   return problems
 }
 
+/** Limits that adapt between two numbers of which the lower is above the upper. */
+function crossedBounds({ upstreams, values: all }: ProvidedSettings): Problem[] {
+  return [...upstreams.values()].flatMap(({ values }): Problem[] => {
+    const [min, max] = ['adaptiveMin', 'adaptiveMax'].map((key) => values.get(key) ?? all.get(`upstream.${key}`))
+    const most = Number(max?.value ?? 0)
+    if (!min || most === 0 || Number(min.value) <= most) return []
+    const message = `${min.quote} is more than adaptiveConcurrency.max, which is ${most}`
+    return [{ code: 'config_value', ...spotOf(min), message, notes: [['accepted', `1 to ${most}`]] }]
+  })
+}
+
 /** Limits that limit nothing, because none of the upstreams that share them says how many calls may run at once. */
 function idleLimits({ upstreams, values: all }: ProvidedSettings): Problem[] {
   const valueOf = (own: Provided, key: string): ProvidedValue | undefined => own.get(key) ?? all.get(`upstream.${key}`)
@@ -111,7 +122,9 @@ function idleLimits({ upstreams, values: all }: ProvidedSettings): Problem[] {
   }
   return [...sharing.values()].flatMap((ones): Problem[] => {
     const [first] = ones
-    const isIdle = ones.every(({ values }) => [undefined, 0].includes(valueOf(values, 'concurrency')?.value as number))
+    const isIdle = ones.every(({ values }) =>
+      ['concurrency', 'adaptiveMax'].every((key) => [undefined, 0].includes(valueOf(values, key)?.value as number)),
+    )
     const limit = first && valueOf(first.values, 'limit')
     if (!isIdle || !limit) return []
     const message = `${limit.quote} limits nothing: no server with this limit has a concurrency`

@@ -32,9 +32,9 @@ export class UpstreamControls {
   /** Applies the settings of the upstreams that are in place. Upstreams that name the same limit share one line. */
   apply(settings: ReadonlyMap<string, ControlSettings & RetrySettings>): void {
     const shared = new Map<string, CallLine>()
-    const most = new Map<CallLine, number>()
+    const all = new Map<CallLine, ControlSettings[]>()
     for (const [name, own] of settings) {
-      const { concurrency, limit } = own
+      const { limit } = own
       const found = this.#byName.get(name)
       if (!found) continue
       const line = limit === '' ? found.ownLine : (shared.get(limit) ?? this.#shared.get(limit))
@@ -43,10 +43,10 @@ export class UpstreamControls {
       found.control.moveTo(to)
       found.control.applyBreaker(own)
       found.control.applyRetries(own)
-      most.set(to, Math.min(most.get(to) ?? Infinity, concurrency === 0 ? Infinity : concurrency))
+      all.set(to, [...(all.get(to) ?? []), own])
     }
     this.#shared = shared
-    for (const [line, concurrency] of most) line.concurrency = concurrency
+    for (const [line, sharing] of all) limitLine(line, sharing)
   }
 
   /** Forgets what was done at names that are not in use any more. */
@@ -61,4 +61,16 @@ export class UpstreamControls {
   close(): void {
     for (const { control } of this.#byName.values()) control.close()
   }
+}
+
+/** Sets how many calls run at once, by the settings of all upstreams that share the line. */
+function limitLine(line: CallLine, sharing: readonly ControlSettings[]): void {
+  const most = Math.min(...sharing.map(({ concurrency }) => concurrency || Infinity))
+  const adaptive = sharing.filter(({ adaptiveMax }) => adaptiveMax > 0)
+  if (adaptive.length === 0) {
+    line.concurrency = most
+    return
+  }
+  const max = Math.min(most, ...adaptive.map(({ adaptiveMax }) => adaptiveMax))
+  line.adapt({ min: Math.min(max, ...adaptive.map(({ adaptiveMin }) => adaptiveMin)), max })
 }

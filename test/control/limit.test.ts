@@ -128,6 +128,27 @@ test('what cannot have its turn in time is refused at once; a changed limit is i
   await Promise.allSettled(calls)
 })
 
+test('a limit adapts, is shared, and is fixed or lifted by a reload', async () => {
+  const adapts = { ...echo, adaptiveMax: 50, limit: 'api' }
+  const { url, gateway } = await startUpstreams({ own: adapts, two: { ...echo, concurrency: 20, limit: 'api' } })
+  await allReady(url)
+  const session = await openSession(url)
+  const all = Promise.all(Array.from({ length: 60 }, () => session.response('two__slow', { ms: 5 })))
+  expect((await all).every(({ result }) => result !== undefined)).toBe(true)
+  const { concurrency } = gateway.operations('two')?.state() ?? {}
+  expect(concurrency).toMatchObject({ isAdaptive: true })
+  expect(concurrency?.limit).toBeLessThanOrEqual(20)
+  await gateway.reload({ upstreams: { own: { ...echo, concurrency: 7 }, two: echo } })
+  expect(gateway.operations('own')?.state().concurrency).toEqual({ limit: 7, isAdaptive: false, running: 0 })
+  expect(gateway.operations('two')?.state().concurrency).toBeUndefined()
+})
+
+test('a limit that adapts between bounds in the wrong order is refused', () => {
+  expect(() => createGateway({ upstreams: { own: { ...echo, adaptiveMax: 5, adaptiveMin: 6 } } })).toThrow(
+    'is more than adaptiveConcurrency.max, which is 5',
+  )
+})
+
 test('a limit without a number is refused: it would limit nothing', () => {
   expect(() => createGateway({ upstreams: { own: { ...echo, limit: 'api' } } })).toThrow(
     'limits nothing: no server with this limit has a concurrency',

@@ -16,7 +16,15 @@ beforeAll(async () => {
   place = runtimeFolder()
   const file = join(place.folder, '..', 'mcplex.yaml')
   const server = { command: [process.execPath, echoLegacy] }
-  writeFileSync(file, JSON.stringify({ upstreams: { files: server, broken: { command: ['/bin/false'] } } }))
+  writeFileSync(
+    file,
+    JSON.stringify({
+      upstreams: {
+        files: { ...server, adaptiveConcurrency: { min: 3, max: 60 } },
+        broken: { command: ['/bin/false'] },
+      },
+    }),
+  )
   mcplex = await startMcplex({ env: place.env, file })
   socket = place.placesOf(mcplex.pid).socket
 })
@@ -33,6 +41,8 @@ interface Listed {
   readonly calls: number
   readonly waiting: number
   readonly workers: Readonly<Record<string, number>>
+  readonly counts: Readonly<Record<string, number>>
+  readonly concurrency?: { readonly limit: number; readonly adaptive: boolean; readonly running: number }
 }
 
 async function look(name = 'files'): Promise<Listed> {
@@ -55,6 +65,19 @@ test('the list tells the state of each server, and why one does not serve', asyn
   const { stdout } = await place.run('upstreams')
   expect(stdout).toMatch(/^NAME +KIND +STATE +TOOLS +WORKERS .*\nfiles +stdio +ready /)
   expect(stdout).toMatch(/^broken: .*\/bin\/false/m)
+})
+
+test('a limit that adapts is shown with its number of the moment', async () => {
+  const { concurrency, counts } = await look()
+  expect(concurrency).toMatchObject({ adaptive: true, running: expect.any(Number) as number })
+  expect(concurrency?.limit).toBeGreaterThanOrEqual(3)
+  expect(concurrency?.limit).toBeLessThanOrEqual(60)
+  expect(counts['concurrencyLimit']).toBeGreaterThanOrEqual(3)
+  expect((await look('broken')).concurrency).toBeUndefined()
+  expect((await place.run('upstreams')).stdout).toMatch(/^files has \d+ calls at once at most: the limit adapts/m)
+  const { text } = await askAt(socket, '/metrics')
+  expect(text).toMatch(/^mcplex_concurrency_limit\{upstream="files"\} \d+$/m)
+  expect(text).not.toContain('mcplex_concurrency_limit{upstream="broken"}')
 })
 
 test('a pause has new calls wait, says how long, and ends as it is told to', async () => {

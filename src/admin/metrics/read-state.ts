@@ -92,6 +92,7 @@ function* ofUpstreams(operations: ReadGateway['operations'], overview: Overview)
   const workers: Sample[] = []
   const access: Sample[] = []
   const breakers: Sample[] = []
+  const limits: Sample[] = []
   for (const [upstream] of shown) {
     const states = new Map<string, number>()
     const operated = operations(upstream)
@@ -99,10 +100,12 @@ function* ofUpstreams(operations: ReadGateway['operations'], overview: Overview)
     for (const [state, value] of states) workers.push({ labels: { upstream, state }, value })
     const control = operated?.state()
     access.push({ labels: { upstream, access: control?.access ?? 'open' }, value: 1 })
+    if (control?.concurrency) limits.push({ labels: { upstream }, value: control.concurrency.limit })
     breakers.push({ labels: { upstream }, value: breakerValues[control?.breaker.state ?? 'closed'] })
   }
   yield gauge('mcplex_pool_workers', 'Workers by state.', workers)
   yield gauge('mcplex_breaker_state', 'The circuit breaker: 0 closed, 1 half-open, 2 open.', breakers)
+  yield gauge('mcplex_concurrency_limit', 'How many calls may run at once at an upstream that has a limit.', limits)
   yield gauge('mcplex_upstream_access', 'Whether an upstream takes calls: open, paused or disabled.', access)
 }
 

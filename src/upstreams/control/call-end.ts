@@ -33,6 +33,6 @@ function isOneOf(error: unknown, codes: readonly RefusalCode[]): boolean {
 const faultsOfRun: readonly RefusalCode[] = ['upstream_closed', 'upstream_timeout', 'upstream_invalid', 'worker_memory']
 
 /** Whether the time of a call says how long calls take. One that was cancelled, or did not run, says nothing. */
-export function isMeasured({ outcome }: CallEnd): boolean {
-  return outcome !== undefined
+export function isMeasured({ outcome, error }: CallEnd): boolean {
+  return outcome !== undefined || isOneOf(error, ['upstream_timeout'])
 }

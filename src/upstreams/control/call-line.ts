@@ -5,11 +5,13 @@
  */
 import type { Cancel } from '../../base/cancel.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
-import { LeastDuration } from '../../base/least-duration.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call } from '../../protocol/call.ts'
-import { longestPauseMs } from './operations.ts'
+import { AdaptiveLimit } from './adaptive-limit.ts'
+import type { AdaptiveBounds } from './adaptive-step.ts'
+import { CallTimes } from './call-times.ts'
+import { type ConcurrencyState, longestPauseMs } from './operations.ts'
 
 /** An upstream whose calls come to the line. */
 export interface LineMember {
@@ -27,8 +29,11 @@ export interface LineMember {
 
 /** The turn of a call, given back once when the call is over. */
 export interface CallTurn {
-  /** @param isMeasured whether its time counts as what calls usually take */
-  end(isMeasured: boolean): void
+  /**
+   * @param isMeasured whether its time counts as what calls usually take
+   * @param waitedMs how much of that the server had no part in, in milliseconds
+   */
+  end(isMeasured: boolean, waitedMs?: number): void
 }
 
 /** Where a call stands that waits. */
@@ -65,9 +70,6 @@ interface ResumingCall extends WaitingCall {
 /** When calls are looked at again for which their upstream has no room, in milliseconds. */
 const againMs = 20
 
-/** So many calls count as those of late. */
-const fewCalls = 8
-
 export class CallLine {
   readonly #needs: CallLineNeeds
   readonly #line: WaitingLine<CallTurn, WaitingCall>
@@ -77,11 +79,10 @@ export class CallLine {
   #hasResumed = false
   /** How many calls may run at once; Infinity: as many as come. */
   #concurrency = Infinity
+  /** Finds that out, if it adapts. */
+  #adaptive: AdaptiveLimit | undefined
   #running = 0
-  /** How long a call runs, in milliseconds: those of late count most. */
-  #usualMs = 0
-  #measured = 0
-  readonly #least = new LeastDuration()
+  readonly #times = new CallTimes()
   #timer: Timer | undefined
 
   constructor(needs: CallLineNeeds) {
@@ -100,9 +101,25 @@ export class CallLine {
     return this.#concurrency
   }
 
+  /** As many from now on. */
   set concurrency(concurrency: number) {
+    this.#adaptive = undefined
     this.#concurrency = concurrency
     this.look()
+  }
+
+  /** From now on as many as the server bears, within bounds. */
+  adapt(bounds: AdaptiveBounds): void {
+    this.#adaptive ??= new AdaptiveLimit(this.#needs.clock, bounds)
+    this.#adaptive.bounds = bounds
+    this.#concurrency = this.#adaptive.concurrency
+    this.look()
+  }
+
+  /** Undefined: as many calls run as come. */
+  get state(): ConcurrencyState | undefined {
+    if (this.#concurrency === Infinity) return undefined
+    return { limit: this.#concurrency, isAdaptive: this.#adaptive !== undefined, running: this.#running }
   }
 
   get running(): number {
@@ -186,7 +203,7 @@ export class CallLine {
   }
 
   #place(member: LineMember, ahead: number): Place {
-    const isKnown = this.#measured >= fewCalls || this.#concurrency === Infinity
+    const isKnown = this.#times.areKnown || this.#concurrency === Infinity
     return { ahead, expectedMs: isKnown ? member.heldForMs + this.#expectedMs(ahead) : undefined }
   }
 
@@ -228,30 +245,29 @@ export class CallLine {
     const startedMs = clock.now()
     let isOver = false
     this.#running++
+    const adapts = this.#adaptive
+    const endForLimit = adapts?.begin(this.#running)
     return {
-      end: (isMeasured) => {
+      end: (isMeasured, waitedMs = 0) => {
         if (isOver) return
         isOver = true
         this.#running--
-        if (isMeasured) this.#measure(clock.now() - startedMs)
+        const tookMs = clock.now() - startedMs
+        if (isMeasured) this.#times.add(tookMs)
+        endForLimit?.(isMeasured ? Math.max(0, tookMs - waitedMs) : undefined)
+        if (adapts && adapts === this.#adaptive) this.#concurrency = adapts.concurrency
         if (!this.isEmpty) this.look()
       },
     }
   }
 
-  #measure(ms: number): void {
-    this.#measured++
-    this.#least.add(ms)
-    this.#usualMs += (ms - this.#usualMs) / Math.min(this.#measured, fewCalls)
-  }
-
   /** How long a call waits until so many others have begun that are ahead of it, in milliseconds. */
-  #expectedMs(ahead: number, eachMs: number = this.#usualMs): number {
+  #expectedMs(ahead: number, eachMs: number = this.#times.usualMs): number {
     return this.#concurrency === Infinity ? 0 : ((ahead + 1) * eachMs) / this.#concurrency
   }
 
   #refusalAtOnce(ahead: () => number, ms: number): Refusal | undefined {
-    const leastMs = this.#least.ms
+    const { leastMs } = this.#times
     // As if it were the last of all: most waits are short, and nothing has to be counted.
     if (this.#expectedMs(this.#line.size, leastMs) <= ms) return undefined
     const expectedMs = this.#expectedMs(ahead(), leastMs)

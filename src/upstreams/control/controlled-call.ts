@@ -74,7 +74,7 @@ export class ControlledCall implements BegunCall {
 
   ended(end: CallEnd): unknown {
     const isRetried = this.#firstError !== undefined
-    this.#turn.end(isMeasured(end) && !isRetried)
+    this.#turn.end(isMeasured(end) && !isRetried, end.outcome?.queueMs ?? 0)
     this.#tellBreaker(breakerResultOf(end, this.#isSlow(end)))
     if (!isRetried) return end.error
     this.#needs.retried(end)

@@ -54,13 +54,14 @@ export class HeldTurn {
   /**
    * The call is over.
    * @param isMeasured whether its time counts as what calls usually take, if it never waited for its client
+   * @param queueMs how much of that it waited for a worker, in milliseconds
    */
-  end(isMeasured: boolean): void {
+  end(isMeasured: boolean, queueMs: number): void {
     if (this.#isOver) return
     this.#waitedMs = this.waitedMs
     this.#isOver = true
     this.#endWait?.()
-    this.#turn?.end(isMeasured && !this.#hasWaited)
+    this.#turn?.end(isMeasured && !this.#hasWaited, queueMs)
     this.#respond()
   }
 

@@ -17,12 +17,23 @@ export interface BreakerState {
   readonly retryInMs: number | undefined
 }
 
+/** The limit of calls that run at once, which upstreams may share. */
+export interface ConcurrencyState {
+  readonly limit: number
+  /** Whether it adapts to what the server bears. */
+  readonly isAdaptive: boolean
+  /** Calls that have their turn, of all upstreams that share the limit. */
+  readonly running: number
+}
+
 /** What stands in front of the calls of an upstream at the moment. */
 export interface ControlState {
   readonly access: UpstreamAccess
   /** When the pause ends by itself, in milliseconds from now; undefined if it is not paused. */
   readonly resumesInMs: number | undefined
   readonly breaker: BreakerState
+  /** Undefined: as many calls run as come. */
+  readonly concurrency: ConcurrencyState | undefined
   /** Calls that wait in front of the upstream. */
   readonly waiting: number
   /** How long the first of them has waited, in milliseconds; 0 if none waits. */

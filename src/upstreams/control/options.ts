@@ -4,6 +4,10 @@ import type { OptionTable } from '../../base/option.ts'
 export interface ControlSettings {
   /** Calls that run at once on all workers together; more wait. 0: as many as come. */
   readonly concurrency: number
+  /** The concurrency adapts to what the server bears, and is at most this; 0: it does not. */
+  readonly adaptiveMax: number
+  /** It is at least this then. */
+  readonly adaptiveMin: number
   /** The name of a limit that it shares with other upstreams; empty: it has its own. */
   readonly limit: string
   /** The breaker opens when so many of a hundred calls fail. 0: it never does. */
@@ -31,11 +35,30 @@ export const controlOptions: OptionTable<ControlSettings> = {
     max: 1_000_000,
     why: 'Most servers bear what their processes bear. One in front of something that does not, such as an API with a limit or a database with few connections, needs a number.',
   },
+  adaptiveMax: {
+    path: 'upstream.adaptiveConcurrency.max',
+    kind: 'count',
+    about:
+      'Has `concurrency` adapt to what the server bears: it grows while calls take no longer than they do when few run, and falls when they do. At most this many, and at most `concurrency` if that is set; 0: it does not adapt.',
+    default: 0,
+    min: 0,
+    max: 10_000,
+    why: 'A fixed number is easier to understand. Where the right one is not known, or changes with what is behind the server, 200 or so finds it.',
+  },
+  adaptiveMin: {
+    path: 'upstream.adaptiveConcurrency.min',
+    kind: 'count',
+    about: 'The least to which `concurrency` falls when it adapts.',
+    default: 1,
+    min: 1,
+    max: 10_000,
+    why: 'A server that gets slower and slower is called one at a time.',
+  },
   limit: {
     path: 'upstream.limit',
     kind: 'text',
     about:
-      'The name of a limit that several servers share: those that name the same one share one count, and the lowest `concurrency` above 0 among them applies.',
+      'The name of a limit that several servers share: those that name the same one share one count, and the lowest `concurrency` above 0 among them applies, or it adapts if that of one of them does.',
     default: '',
     shape: {
       accepted: 'a name, or nothing for a limit of its own',

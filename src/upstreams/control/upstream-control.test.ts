@@ -9,7 +9,8 @@ import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { emptyObject } from '../../protocol/json-text.ts'
 import { CallLine } from './call-line.ts'
 import { longestPauseMs } from './operations.ts'
-import { type ControlledUpstream, UpstreamControl } from './upstream-control.ts'
+import { UpstreamControl } from './upstream-control.ts'
+import type { ControlledUpstream } from './upstream-control-needs.ts'
 import type { WorkerFacts } from '../upstream.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

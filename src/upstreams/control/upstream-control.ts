@@ -6,13 +6,10 @@
  * It belongs to the name: when another upstream takes the place of one, what was done goes on, and the calls that wait run
  * on the new one (docs/decisions/0047).
  */
-import type { Clock } from '../../base/clock.ts'
-import type { EventSink } from '../../base/events.ts'
-import type { Log } from '../../base/log.ts'
 import { Refusal, type RefusalCode } from '../../base/refusal.ts'
 import type { Call, Reply } from '../../protocol/call.ts'
 import { taskFollowUps } from '../../protocol/methods.ts'
-import type { Upstream, WorkerFacts } from '../upstream.ts'
+import type { WorkerFacts } from '../upstream.ts'
 import type { CallLine, CallTurn, LineMember } from './call-line.ts'
 import { type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts'
 import { ControlledCall, type ControlledCallNeeds } from './controlled-call.ts'
@@ -28,27 +25,8 @@ import {
 } from './operations.ts'
 import { Pause } from './pause.ts'
 import { Retries, type RetrySettings } from './retries.ts'
+import type { ControlledUpstream, UpstreamControlNeeds } from './upstream-control-needs.ts'
 import { waitForTurn } from './wait-notices.ts'
-
-export interface UpstreamControlNeeds {
-  /** The name of the upstream. */
-  readonly name: string
-  /** How many calls may wait, here and in the line of the upstream itself. */
-  readonly queue: number
-  /** The line of its calls until it is given another one. */
-  readonly line: CallLine
-  /** The upstream that has the name now; undefined if there is none any more. */
-  readonly current: () => ControlledUpstream | undefined
-  /** Whether the server says of the tool of a call that a second run changes nothing more. */
-  readonly isIdempotent: (call: Call) => boolean
-  readonly clock: Clock
-  /** Its lines name the upstream already. */
-  readonly log: Log
-  readonly events: EventSink
-}
-
-/** What calls run on. */
-export type ControlledUpstream = Pick<Upstream, 'call' | 'counts' | 'recycle' | 'workers'>
 
 export class UpstreamControl implements UpstreamOperations, LineMember {
   readonly name: string
@@ -150,6 +128,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
       access: this.#access,
       resumesInMs: untilMs === undefined ? undefined : Math.max(0, untilMs - nowMs),
       breaker: this.#breaker.state,
+      concurrency: this.#line.state,
       waiting: this.#sum((line) => line.waiting(this)),
       oldestWaitMs: Math.max(0, ...this.#lines.map((line) => nowMs - (line.oldestSinceMs(this) ?? nowMs))),
     }
@@ -157,13 +136,14 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
 
   /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>> {
-    const { access, breaker, waiting, oldestWaitMs } = this.state()
+    const { access, breaker, concurrency, waiting, oldestWaitMs } = this.state()
     return {
       queuedCalls: waiting,
       oldestQueueWaitMs: oldestWaitMs,
       pausedUpstreams: access === 'paused' ? 1 : 0,
       disabledUpstreams: access === 'disabled' ? 1 : 0,
       openBreakers: breaker.state === 'closed' ? 0 : 1,
+      concurrencyLimit: concurrency?.limit ?? 0,
       retriedCalls: this.#retries.count,
     }
   }

@@ -43,7 +43,7 @@ function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, 
 const maxLine = 1000
 
 /** What else there is to say of a server: why it does not serve, and what is held back. */
-function detailsOf({ name, state, why, resumesInMs, breaker, held, more }: ApiUpstream): string[] {
+function detailsOf({ name, state, why, resumesInMs, breaker, concurrency, held, more }: ApiUpstream): string[] {
   const definitions = held.flatMap(({ tool, hash, change, differs }) => [
     `${name} holds back: ${tool} is ${change}, ${hash}`,
     ...differs.map((line) => `    ${line}`),
@@ -52,6 +52,9 @@ function detailsOf({ name, state, why, resumesInMs, breaker, held, more }: ApiUp
     ...(why === undefined ? [] : [`${name}: ${why}`]),
     ...(resumesInMs === undefined ? [] : [pauseLine(name, state, resumesInMs)]),
     ...(breaker.state === 'closed' && !breaker.forced ? [] : [breakerLine(name, breaker)]),
+    ...(concurrency?.adaptive === true
+      ? [`${name} has ${concurrency.limit} calls at once at most: the limit adapts to what it bears`]
+      : []),
     ...definitions,
     ...(more > 0 ? [`${name} holds back ${more} more`] : []),
     ...(definitions.length > 0 ? [`to accept: mcplex upstreams accept ${name} [hash]`] : []),
