@@ -73,6 +73,8 @@ export interface ApiWorker {
   readonly purpose: string
   readonly replaced: boolean
   readonly pid?: number | undefined
+  /** What its processes took when they were last looked at, in bytes. */
+  readonly memoryBytes?: number | undefined
   readonly ageMs: number
   readonly calls: number
   readonly callsTotal: number

@@ -117,6 +117,9 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
         purpose: z.string(),
         replaced: z.boolean().describe('Whether another one takes its place when its calls are over.'),
         pid: count.optional(),
+        memoryBytes: count
+          .optional()
+          .describe('What its processes took when they were last looked at, where that is known: on Linux.'),
         ageMs: ms,
         calls: count.describe('Calls in flight.'),
         callsTotal: count,

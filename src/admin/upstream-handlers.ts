@@ -1,7 +1,7 @@
 /** What the operations on upstreams do. */
 import { sessionLabel } from '../base/ids.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
-import type { BreakerState, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
+import type { BreakerState, ControlState, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
 import { AdminError } from './admin-error.ts'
 import type {
   ApiBreaker,
@@ -124,7 +124,7 @@ function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undef
     kind,
     state: stateName(state, control?.access),
     why: reason === undefined ? undefined : terminalSafeLine(reason, most.reasonChars),
-    since: new Date(sinceMs).toISOString(),
+    since: new Date(since(sinceMs, control)).toISOString(),
     resumesInMs: control?.resumesInMs,
     breaker: control ? breakerOf(control.breaker) : closedBreaker,
     concurrency: control?.concurrency && concurrencyOf(control.concurrency),
@@ -141,6 +141,12 @@ function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undef
   }
 }
 
+/** A pause covers what is behind it; when it is over, what is behind it is shown from that moment on. */
+function since(stateMs: number, control: ControlState | undefined): number {
+  if (!control) return stateMs
+  return control.access === 'open' ? Math.max(stateMs, control.accessSinceMs) : control.accessSinceMs
+}
+
 function stateName(
   { standing, ok }: UpstreamState,
   access: 'open' | 'paused' | 'disabled' | undefined,
@@ -150,7 +156,7 @@ function stateName(
 }
 
 function workerOf(upstream: string, facts: ReturnType<UpstreamOperations['workers']>[number]): ApiWorker {
-  const { worker, state, purpose, isReplaced, pid, ageMs, calls, callsInFlight, session } = facts
+  const { worker, state, purpose, isReplaced, pid, memoryBytes, ageMs, calls, callsInFlight, session } = facts
   return {
     upstream,
     worker,
@@ -158,6 +164,7 @@ function workerOf(upstream: string, facts: ReturnType<UpstreamOperations['worker
     purpose,
     replaced: isReplaced,
     pid,
+    memoryBytes,
     ageMs: Math.max(0, Math.round(ageMs)),
     calls: callsInFlight,
     callsTotal: calls,

@@ -12,6 +12,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { ToolStates } from '../sessions/tool-states.ts'
 import { createModuleUpstream } from '../upstreams/module/module-upstream.ts'
 import type { CallerFacts, ToolSessions } from '../upstreams/module/object-host.ts'
+import { createMemoryScan } from '../upstreams/stdio/memory-scan.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import type { CreateUpstream } from './served-upstream.ts'
 
@@ -35,6 +36,7 @@ export interface CreateUpstreamNeeds {
 
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
   const { limits, hasOneClient, isNamed, isUnderLoad, memory, clock } = needs
+  const memoryScan = createMemoryScan(clock)
   return (name, settings) => {
     const log = isNamed() ? logWith(needs.log, { upstream: name }) : needs.log
     const events = isNamed() ? eventsOf(name, needs.events) : needs.events
@@ -44,7 +46,7 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const common = { ...surroundings, hasOneClient, queue, queueWaitMs, memory, endSuspendedCalls }
     const upstream =
       settings.kind === 'stdio'
-        ? createStdioUpstream({ ...common, settings })
+        ? createStdioUpstream({ ...common, settings, memoryScan })
         : createModuleUpstream({ ...common, settings, sessions: toolSessions(name, needs) })
     const { listAgeMs, onChange } = settings
     const boundArgs = Object.keys(settings.boundArgs ?? {}).length > 0 ? settings.boundArgs : undefined

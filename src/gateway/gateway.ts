@@ -18,7 +18,7 @@ import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
 import { createToolStates } from '../sessions/tool-states.ts'
-import type { BreakerState, BreakerWord, UpstreamOperations } from '../upstreams/control/operations.ts'
+import type { BreakerState, BreakerWord, ControlState, UpstreamOperations } from '../upstreams/control/operations.ts'
 import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
@@ -49,6 +49,7 @@ import { isUnnamed, type UpstreamState, upstreamStates } from './upstream-states
 export type {
   BreakerState,
   BreakerWord,
+  ControlState,
   Gateway,
   GatewayFacts,
   Overview,

@@ -38,6 +38,7 @@ interface Listed {
   readonly name: string
   readonly state: string
   readonly why?: string
+  readonly since: string
   readonly calls: number
   readonly waiting: number
   readonly workers: Readonly<Record<string, number>>
@@ -157,6 +158,39 @@ test('breaker holds the circuit breaker of a server open or closed until auto', 
   for (const state of ['half_open', 1, null])
     expect(await post('files/breaker', { state })).toMatchObject({ status: 400, body: { reason: 'bad_request' } })
   expect(await post('nope/breaker', { state: 'open' })).toMatchObject({ status: 404 })
+})
+
+test('since is when a pause began, and then when it ended', async () => {
+  const before = Date.parse((await look()).since)
+  for (const [begin, state, end] of [
+    ['pause', 'paused', 'resume'],
+    ['disable', 'disabled', 'enable'],
+  ] as const) {
+    const fromMs = Date.now()
+    await post(`files/${begin}`)
+    const held = await look()
+    expect(held.state).toBe(state)
+    expect(Date.parse(held.since)).toBeGreaterThanOrEqual(fromMs)
+    expect(before).toBeLessThan(Date.parse(held.since))
+    expect((await place.run('upstreams')).stdout).toContain(held.since)
+    const untilMs = Date.now()
+    await post(`files/${end}`)
+    const again = await look()
+    expect([again.state, Date.parse(again.since) >= untilMs]).toEqual(['ready', true])
+  }
+})
+
+test('the memory of a worker is shown, once it was looked at', async () => {
+  await openSession(`${mcplex.origin}/mcp/files`).then((session) => session.text('echo', { text: 'runs' }))
+  const { memoryBytes, pid } = await eventually('a worker whose memory is known', async () => {
+    const { body } = await askAt(socket, '/api/v1/workers?upstream=files')
+    const { workers } = body as { workers: ReadonlyArray<{ memoryBytes?: number; pid: number }> }
+    return workers.find((worker) => worker.memoryBytes !== undefined)
+  })
+  expect(memoryBytes).toBeGreaterThan(1024 ** 2)
+  const { stdout } = await place.run('upstreams', '--workers')
+  expect(stdout).toMatch(/^SERVER +WORKER +STATE +PURPOSE +PID +MEMORY +AGE /)
+  expect(stdout).toMatch(new RegExp(`^files .* ${pid} +[\\d.]+ [MG]B `, 'm'))
 })
 
 test('recycle replaces workers: the one with a call ends when that is over, and no call fails', async () => {

@@ -29,6 +29,8 @@ export interface ConcurrencyState {
 /** What stands in front of the calls of an upstream at the moment. */
 export interface ControlState {
   readonly access: UpstreamAccess
+  /** Since when that is so, in milliseconds since the epoch. */
+  readonly accessSinceMs: number
   /** When the pause ends by itself, in milliseconds from now; undefined if it is not paused. */
   readonly resumesInMs: number | undefined
   readonly breaker: BreakerState

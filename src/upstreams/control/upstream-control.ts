@@ -6,6 +6,7 @@
  * It belongs to the name: when another upstream takes the place of one, what was done goes on, and the calls that wait run
  * on the new one (docs/decisions/0047).
  */
+import { wallMs } from '../../base/clock.ts'
 import { Refusal, type RefusalCode } from '../../base/refusal.ts'
 import type { Call, Reply } from '../../protocol/call.ts'
 import { taskFollowUps } from '../../protocol/methods.ts'
@@ -20,7 +21,6 @@ import {
   type BreakerWord,
   type ControlState,
   longestPauseMs,
-  type UpstreamAccess,
   type UpstreamOperations,
 } from './operations.ts'
 import { Pause } from './pause.ts'
@@ -42,7 +42,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   readonly #formerLines = new Set<CallLine>()
   #heldUntilMs = 0
   #isDisabled = false
-  #access: UpstreamAccess = 'open'
+  #access: Pick<ControlState, 'access' | 'accessSinceMs'> = { access: 'open', accessSinceMs: wallMs() }
   #isClosed = false
   #isReleased = false
   /** Whether calls do not simply pass, even if the line is open. */
@@ -125,7 +125,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     const nowMs = this.#needs.clock.now()
     const { untilMs } = this.#pause
     return {
-      access: this.#access,
+      ...this.#access,
       resumesInMs: untilMs === undefined ? undefined : Math.max(0, untilMs - nowMs),
       breaker: this.#breaker.state,
       concurrency: this.#line.state,
@@ -262,16 +262,16 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
   /** A pause has begun or ended, the upstream was disabled or enabled, or the limit is another one. */
   #changed(): void {
     const { log, events, clock } = this.#needs
-    const before = this.#access
-    const isPaused = this.#pause.untilMs !== undefined
-    this.#access = this.#isDisabled ? 'disabled' : isPaused ? 'paused' : 'open'
+    const access = this.#isDisabled ? 'disabled' : this.#pause.untilMs === undefined ? 'open' : 'paused'
+    const isOther = access !== this.#access.access
+    if (isOther) this.#access = { access, accessSinceMs: wallMs() }
     if (this.isHeld) this.#heldUntilMs = clock.now() + this.heldForMs
     else this.#heldUntilMs = Math.min(this.#heldUntilMs, clock.now())
     if (this.#isClosed) return
-    if (this.#access !== before) {
-      events.emit('upstreamAccess', { upstream: this.name, access: this.#access })
-      if (this.#access === 'disabled') log.info({}, 'the upstream is disabled: new calls are refused')
-      if (this.#access === 'open') log.info({ waiting: this.state().waiting }, 'the upstream takes calls again')
+    if (isOther) {
+      events.emit('upstreamAccess', { upstream: this.name, access })
+      if (access === 'disabled') log.info({}, 'the upstream is disabled: new calls are refused')
+      if (access === 'open') log.info({ waiting: this.state().waiting }, 'the upstream takes calls again')
     }
     this.#isObserved = this.isHeld || !this.#breaker.isOff || this.#retries.areOn
     for (const line of this.#lines) line.look()

@@ -8,7 +8,7 @@ import { stayAwake, type Timer } from '../../base/clock.ts'
 import type { Child, ChildCommand, ChildSettings, StartedChild } from './child.ts'
 import { createContainment } from './containment.ts'
 import type { LimitName, WorkerLimits } from './limits.ts'
-import { createMemoryWatch } from './memory-watch.ts'
+import { createMemoryScan, type MemoryScan, type MemoryUse } from './memory-scan.ts'
 import { FailedChild, spawnChild } from './spawn.ts'
 
 export interface Children {
@@ -27,16 +27,18 @@ export type ChildrenNeeds = Pick<ChildSettings, 'clock' | 'log' | 'events' | 'me
   readonly limits?: WorkerLimits | undefined
   /** Whether something depends on how much memory children take. */
   readonly looksAtMemory?: boolean
+  /** Looks at the memory of children, for several servers at once; else they have one of their own. */
+  readonly memoryScan?: MemoryScan | undefined
 }
 
 export function createChildren(needs: ChildrenNeeds): Children {
   const containment = createContainment(needs)
-  const watch = createMemoryWatch({
-    clock: needs.clock,
+  const { memoryScan = createMemoryScan(needs.clock) } = needs
+  const memoryUse: MemoryUse = {
     log: needs.log,
     limit: () => (containment.enforced.has('memory') ? undefined : needs.limits?.memory),
     isUsed: needs.limits?.memory !== undefined || needs.looksAtMemory === true,
-  })
+  }
   const living = new Set<StartedChild>()
   let awake: Timer | undefined
   let closing: Promise<void> | undefined
@@ -53,11 +55,11 @@ export function createChildren(needs: ChildrenNeeds): Children {
       const child = spawnChild(command, { ...needs, containment, purpose })
       if (child.pid === undefined) return child
       living.add(child)
-      watch.add(child)
+      memoryScan.add(child, memoryUse)
       awake ??= stayAwake()
       void child.gone.then(() => {
         living.delete(child)
-        watch.remove(child)
+        memoryScan.remove(child)
         if (living.size > 0) return
         awake?.stop()
         awake = undefined

@@ -7,16 +7,26 @@ import { createDirectStart } from './direct-start.ts'
 import { limitsOf } from './limits.ts'
 import { LimitError, limitPaths } from './limit-error.ts'
 import type { StdioSettings } from './options.ts'
+import type { MemoryScan } from './memory-scan.ts'
 import { systemUser } from './system-user.ts'
 import { limitsOfMachine, type UnenforceableLimit, unenforceableLimits } from './unenforceable-limits.ts'
 
 export interface StdioProgramNeeds extends Pick<PooledUpstreamNeeds, 'clock' | 'log' | 'events' | 'memory'> {
   readonly settings: PooledUpstreamNeeds['settings'] & StdioSettings
+  /** Looks at the memory of processes, for all servers at once; else this one has its own. */
+  readonly memoryScan?: MemoryScan
 }
 
-export function createStdioProgram({ settings, clock, log, events, memory }: StdioProgramNeeds): ServerProgram {
+export function createStdioProgram({
+  settings,
+  clock,
+  log,
+  events,
+  memory,
+  memoryScan,
+}: StdioProgramNeeds): ServerProgram {
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs, limitUser, recycleMemoryBytes } = settings
-  const common = { clock, log, events, memory, maxLineBytes }
+  const common = { clock, log, events, memory, memoryScan, maxLineBytes }
   const limits = limitsOf(settings)
   const children = createChildren({ ...common, path: env['PATH'], limits, looksAtMemory: recycleMemoryBytes > 0 })
   const user = limitUser === undefined ? undefined : systemUser(limitUser)

@@ -4,7 +4,7 @@ import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import { askDoor, type Door } from '../../door.ts'
 import type { Outputs } from '../../outputs.ts'
 import { breakerLine } from '../breaker/breaker-line.ts'
-import { shortAge, table, timeLeft } from '../../table.ts'
+import { shortAge, shortSize, table, timeLeft } from '../../table.ts'
 
 const columns = ['NAME', 'KIND', 'STATE', 'TOOLS', 'WORKERS', 'CALLS', 'WAITING', 'OLDEST', 'SINCE']
 
@@ -69,7 +69,7 @@ function pauseLine(name: string, state: ApiUpstream['state'], resumesInMs: numbe
     : `${name} resumes by itself in ${left}`
 }
 
-const workerColumns = ['SERVER', 'WORKER', 'STATE', 'PURPOSE', 'PID', 'AGE', 'CALLS', 'TOTAL', 'SESSION']
+const workerColumns = ['SERVER', 'WORKER', 'STATE', 'PURPOSE', 'PID', 'MEMORY', 'AGE', 'CALLS', 'TOTAL', 'SESSION']
 
 /** As many as one answer has. */
 const mostWorkers = 1000
@@ -92,6 +92,7 @@ function workerRow({
   purpose,
   replaced,
   pid,
+  memoryBytes,
   ageMs,
   calls,
   callsTotal,
@@ -103,6 +104,7 @@ function workerRow({
     replaced && state !== 'retiring' ? `${state}, replaced` : state,
     purpose,
     String(pid ?? ''),
+    memoryBytes === undefined ? '' : shortSize(memoryBytes),
     shortAge(ageMs),
     String(calls),
     String(callsTotal),
