@@ -40,9 +40,9 @@ test('tokens are taken of all buckets or of none, and the wait is until all have
     { table: wide, key: 'tenant', cost: 1 },
     { table: narrow, key: 'tool', cost: 1 },
   ]
-  expect(takeAll(wanted, 1000)).toBe(0)
-  expect(takeAll(wanted, 1000)).toBe(5000)
+  expect(takeAll(wanted, 1000)).toBeUndefined()
+  expect(takeAll(wanted, 1000)).toMatchObject({ waitMs: 5000, of: { key: 'tool' } })
   expect(wide.tokens('tenant', 1000)).toBe(2)
-  expect(takeAll(wanted, 5999)).toBe(1)
-  expect(takeAll(wanted, 6000)).toBe(0)
+  expect(takeAll(wanted, 5999)?.waitMs).toBe(1)
+  expect(takeAll(wanted, 6000)).toBeUndefined()
 })

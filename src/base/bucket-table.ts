@@ -8,7 +8,17 @@ import { bucketAfter, bucketWaitMs, fullBucket, type RateRule, tokensIn } from '
 /** How often a table without room looks for buckets that are full again, in milliseconds. */
 const sweepEveryMs = 1000
 
-export class BucketTable {
+/** What has tokens for keys. Times are milliseconds of a monotonic clock. */
+export interface TokenTable {
+  /** How long until the key has `cost` tokens, in whole milliseconds; 0 if it has them. Nothing is taken. */
+  waitMs(key: string, nowMs: number, cost: number): number
+  /** How many whole tokens the key has. */
+  tokens(key: string, nowMs: number): number
+  /** Takes tokens: only if `waitMs` is 0. */
+  take(key: string, nowMs: number, cost: number): void
+}
+
+export class BucketTable implements TokenTable {
   readonly rule: RateRule
   readonly #maxKeys: number
   /** When the bucket of each key is full again. */
@@ -27,17 +37,14 @@ export class BucketTable {
     return this.#fullAtMs.size
   }
 
-  /** How long until the key has `cost` tokens, in whole milliseconds; 0 if it has them. Nothing is taken. */
   waitMs(key: string, nowMs: number, cost: number): number {
     return bucketWaitMs(this.#stateOf(key), nowMs, this.rule, cost)
   }
 
-  /** How many whole tokens the key has. */
   tokens(key: string, nowMs: number): number {
     return tokensIn(this.#stateOf(key), nowMs, this.rule)
   }
 
-  /** Takes tokens: only if `waitMs` is 0. */
   take(key: string, nowMs: number, cost: number): void {
     const isKnown = this.#fullAtMs.has(key)
     const after = bucketAfter(this.#stateOf(key), nowMs, this.rule, cost)
@@ -61,18 +68,25 @@ export class BucketTable {
 
 /** Tokens that are wanted of one bucket. */
 export interface WantedTokens {
-  readonly table: BucketTable
+  readonly table: TokenTable
   readonly key: string
   readonly cost: number
 }
 
 /**
  * Takes tokens of several buckets: of all of them, or of none.
- * @returns 0 if they were taken, else how long until all of them have the tokens, in whole milliseconds
+ * @returns undefined if they were taken; else the bucket for which the wait is longest, and until when all have the tokens,
+ *   in whole milliseconds
  */
-export function takeAll(wanted: readonly WantedTokens[], nowMs: number): number {
-  let longest = 0
-  for (const { table, key, cost } of wanted) longest = Math.max(longest, table.waitMs(key, nowMs, cost))
-  if (longest === 0) for (const { table, key, cost } of wanted) table.take(key, nowMs, cost)
+export function takeAll<Wanted extends WantedTokens>(
+  wanted: readonly Wanted[],
+  nowMs: number,
+): { readonly of: Wanted; readonly waitMs: number } | undefined {
+  let longest: { readonly of: Wanted; readonly waitMs: number } | undefined
+  for (const one of wanted) {
+    const waitMs = one.table.waitMs(one.key, nowMs, one.cost)
+    if (waitMs > (longest?.waitMs ?? 0)) longest = { of: one, waitMs }
+  }
+  if (!longest) for (const { table, key, cost } of wanted) table.take(key, nowMs, cost)
   return longest
 }

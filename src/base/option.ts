@@ -64,6 +64,8 @@ export interface Shape {
 
 export interface TextOption extends Row {
   readonly kind: 'text'
+  /** Whether a file may have a mapping, which is read as one text: `{ points: 5 }` as `points=5`. */
+  readonly pairs?: true
   readonly default: string | Derived
   readonly shape: Shape
   /** Whether it is a path: one in a file is relative to the folder of that file. */
@@ -73,6 +75,8 @@ export interface TextOption extends Row {
 /** Several texts: a flag that may be repeated, a comma-separated list in the environment. */
 export interface ListOption extends Row {
   readonly kind: 'list'
+  /** Whether a file may have a mapping, whose members are read as texts: `{ a: 5 }` as `a=5`. */
+  readonly pairs?: true
   readonly default: readonly string[]
   readonly shape: Shape
 }

@@ -14,6 +14,7 @@ export type RefusalCode =
   | 'unknown_event_id'
   | 'events_expired'
   | 'unknown_tenant'
+  | 'rate_limited'
   | 'too_many_calls'
   | 'memory_share_exceeded'
   | 'overloaded'
@@ -61,6 +62,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'never',
     'Callers of your tenant are not served here.',
     'Use credentials of another tenant. The operator gives a tenant what it may use, under its name in `tenants`, or serves all others with `limits.unknownTenants: default`.',
+  ),
+  rate_limited: row(
+    -32603,
+    429,
+    'later',
+    'A limit of your tenant is reached.',
+    'Wait for `retryAfterMs`: then the same request is allowed, if no other one comes before it. The operator finds the limits of a tenant in `tenants`, and `dryRun` there counts without refusing.',
   ),
   too_many_calls: row(
     -32603,

@@ -13,6 +13,7 @@ import {
   checkParamHeaders,
   checkRequestParams,
   limitCalls,
+  limitRate,
   type MessageGateNeeds,
   openRequestState,
   readMetadata,
@@ -56,7 +57,7 @@ const messageGates: ReadonlyArray<Gate<MessageGateNeeds>> = [
   openRequestState, // It shows whether the request begins a call or continues one, which the next gate must know.
   refuseNewWork, // While mcplex drains; what has begun may be finished.
   refuseUnderLoad, // While features are switched off; sessions and calls that there are stay well.
-  // A limit on the rate belongs here: the caller is known, and neither a place nor memory is held for the request yet.
+  limitRate, // Attempts count, also those that a later gate refuses: neither a place nor memory is held for them yet.
   limitCalls, // Costs nothing: a session knows how many calls it has in flight.
   checkRequestParams, // A client's mistake must neither wait in a line nor reach the server.
   checkParamHeaders, // After the params: it may have to fetch the list of tools.

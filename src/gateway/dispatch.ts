@@ -24,8 +24,10 @@ export async function dispatch(inbound: Inbound, needs: DispatchNeeds): Promise<
   const request = new GatedRequest(inbound)
   try {
     const { answers } = await needs.admit(request)
-    const outbound = inAcceptedForm(request, await answers[request.kind](request))
-    return request.held ? request.held.follow(outbound) : outbound
+    const answer = inAcceptedForm(request, await answers[request.kind](request))
+    const { answerHeaders, held } = request
+    const outbound = answerHeaders ? { ...answer, headers: { ...answer.headers, ...answerHeaders } } : answer
+    return held ? held.follow(outbound) : outbound
   } catch (error) {
     request.held?.release()
     request.release()

@@ -15,7 +15,9 @@ import type { Log } from '../base/log.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, ClientKey, Reply } from '../protocol/call.ts'
+import type { NamedByRequest } from '../router/target.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { RateLimits } from '../tenants/rate-limits.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { admitMessage, type AdmitNeeds } from './admit.ts'
 import { type Answers, createAnswers } from './answers.ts'
@@ -23,6 +25,7 @@ import { type CallNeeds, runCall } from './calls/run-call.ts'
 import type { RunningCalls } from './calls/running-calls.ts'
 import type { ClientMemory } from './client-memory.ts'
 import { createDrain, type Drain } from './drain.ts'
+import type { OperationOf } from './charged-operations.ts'
 import { createContinuations } from './interaction/continuation.ts'
 import type { PendingInput } from './interaction/pending-input.ts'
 import { createRequestStateCodec, type RequestStateCodec } from './interaction/request-state.ts'
@@ -44,6 +47,7 @@ export interface SharedServices {
   readonly pendingInput: PendingInput
   readonly suspended: SuspendedCalls
   readonly runningCalls: RunningCalls
+  readonly rateLimits: RateLimits
   readonly clientMemory: ClientMemory
   readonly nextClientKey: () => ClientKey
   readonly timers: CoarseTimers
@@ -58,6 +62,8 @@ export interface Behind {
   readonly catalog: Catalog
   /** The name of the upstream that a call is for, if what it names says so. */
   memberOf(call: Pick<Call, 'method' | 'params'>): string | undefined
+  /** The same with the tool or prompt that it names. */
+  targetOf(call: Pick<Call, 'method' | 'params'>): NamedByRequest
 }
 
 /** What an endpoint keeps although other upstreams take the place of its own. */
@@ -109,7 +115,12 @@ export function createLastingParts(
   }
 }
 
-export function createEndpoint(lasting: LastingParts, behind: Behind, shared: SharedServices): Endpoint {
+export function createEndpoint(
+  lasting: LastingParts,
+  behind: Behind,
+  shared: SharedServices,
+  operationOf: OperationOf,
+): Endpoint {
   const { upstream, catalog } = behind
   const { settings, backplane, clock, timers, events, log, sessions, sseSessions, pendingInput, drain } = shared
   const { startWait, requestState, subscriptions } = lasting
@@ -123,6 +134,8 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     requestState,
     drain,
     overload,
+    rateLimits: shared.rateLimits,
+    operationOf,
     catalog,
     admission,
     clientMemory,
@@ -164,6 +177,7 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     upstream,
     catalog,
     memberOf: (call) => behind.memberOf(call),
+    targetOf: (call) => behind.targetOf(call),
     lasting,
     admitNeeds,
     answers,

@@ -19,6 +19,7 @@ import {
   type LastingParts,
   type SharedServices,
 } from './endpoint.ts'
+import { createOperationOf, type OperationOf } from './charged-operations.ts'
 import {
   type EndpointPlanSettings,
   hasTenants,
@@ -277,14 +278,19 @@ export class Endpoints {
     }
     const startTimeoutMs = Math.max(...members.map(({ setup }) => setup.startTimeoutMs))
     const lasting = createLastingParts(name, behind, { startTimeoutMs, startRoom: this.#startRoom }, shared)
-    return { plan, router, given, endpoint: createEndpoint(lasting, behind, shared) }
+    const endpoint = createEndpoint(lasting, behind, shared, this.#operationOf(behind))
+    return { plan, router, given, endpoint }
   }
 
   /** An endpoint that takes the place of another one: what lasts goes over to it. */
   #succeed(lasting: LastingParts, behind: Behind): Endpoint {
-    const endpoint = createEndpoint(lasting, behind, this.#needs.shared)
+    const endpoint = createEndpoint(lasting, behind, this.#needs.shared, this.#operationOf(behind))
     lasting.subscriptions.moveTo(behind.upstream)
     return endpoint
+  }
+
+  #operationOf(behind: Behind): OperationOf {
+    return createOperationOf(behind, () => this.#settings)
   }
 
   #membersOf(names: readonly string[]): readonly ServedUpstream[] {

@@ -60,6 +60,8 @@ export class GatedRequest implements RequestIdHolder {
   isBodyRead = false
   messages: readonly Message[] = []
   isBatch = false
+  /** Headers for its answer, whatever that is: what is left of limits. */
+  answerHeaders: Readonly<Record<string, string>> | undefined
   /** The state that a request of a stateless client brings back, opened. */
   state: OpenedState | undefined
   /** The requests that are to be calls of the session. */

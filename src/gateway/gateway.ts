@@ -20,6 +20,7 @@ import { createSessions } from '../sessions/sessions.ts'
 import { createToolStates } from '../sessions/tool-states.ts'
 import type { BreakerState, BreakerWord, ControlState, UpstreamOperations } from '../upstreams/control/operations.ts'
 import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
+import { RateLimits } from '../tenants/rate-limits.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit } from './admit.ts'
@@ -80,7 +81,8 @@ const reconnectMs = 1000
 
 export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
-  const memory = createMemoryBudget(settings.limits.memoryBytes)
+  const { limits } = settings
+  const memory = createMemoryBudget(limits.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const timers = new CoarseTimers(clock)
@@ -90,7 +92,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const isNamed = (): boolean => !isUnnamed(inForce.settings)
   const logOf = (name: string): Log => (isNamed() ? logWith(log, { upstream: name }) : log)
   const create = upstreamCreator({
-    limits: settings.limits,
+    limits,
     sessionServices: () => ({ states: toolStates, sessions }),
     hasOneClient,
     isNamed,
@@ -107,7 +109,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     create,
     createControl: (own) =>
       new UpstreamControl({ ...own, queue: settings.limits.queue, clock, log: logOf(own.name), events }),
-    limits: settings.limits,
+    limits,
     listWaitMs: settings.limits.upstreamWaitMs,
     clock,
     log,
@@ -143,18 +145,16 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
   const identity = createCallerIdentity({ parts: needs, sessions, clock, log, events })
   const drain = createDrain(clock)
+  const rateLimits = new RateLimits(settings.tenants, { clock, log })
   const admission = createAdmission(
     settings.limits,
     clock,
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
   const queues = (): QueueFill[] => {
-    const { queue: bound } = settings.limits
-    const forWorkers = upstreams.all.map((served) => {
-      // Calls that wait for the end of a pause, or for a limit of one server, are no sign of load.
-      const { waitingCalls = 0 } = served.counts()
-      return waitingCalls
-    })
+    const { queue: bound } = limits
+    // Calls that wait for the end of a pause, or for a limit of one server, are no sign of load.
+    const forWorkers = upstreams.all.map((served) => served.counts()['waitingCalls'] ?? 0)
     return [admission.waiting, Math.max(0, ...forWorkers)].map((waiting) => ({ waiting, bound }))
   }
   const overload = createOverload({
@@ -183,6 +183,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     admission,
     drain,
     overload,
+    rateLimits,
     pendingInput: createPendingInput(timers, settings.sessions.answerTimeoutMs),
     suspended,
     runningCalls,
@@ -243,6 +244,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     endpoints,
     sessions,
     identity,
+    rateLimits,
     log,
     started: () => started,
   })
@@ -268,7 +270,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   return {
     events,
-    overview: createOverview({ sessions, runningCalls, upstreams, drain, state, limits: settings.limits, clock }),
+    overview: createOverview({ sessions, runningCalls, upstreams, drain, state, limits, rateLimits, clock }),
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),

@@ -19,7 +19,9 @@ import { notServed, readEnvelope } from '../protocol/modern-server.ts'
 import { taskFollowUps } from '../protocol/methods.ts'
 import { checkParams } from '../protocol/params.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { RateLimits } from '../tenants/rate-limits.ts'
 import { callBytes } from './calls/run-call.ts'
+import { type OperationOf, operationsIn } from './charged-operations.ts'
 import type { ClientMemory } from './client-memory.ts'
 import type { Drain } from './drain.ts'
 import type { GatedRequest } from './gated-request.ts'
@@ -38,6 +40,8 @@ export interface MessageGateNeeds {
   readonly requestState: Pick<RequestStateCodec, 'open'>
   readonly drain: Pick<Drain, 'draining' | 'enter'>
   readonly overload: Pick<Overload, 'step' | 'isOff' | 'busyCalls' | 'refusal'>
+  readonly rateLimits: Pick<RateLimits, 'isActive' | 'charge'>
+  readonly operationOf: OperationOf
   readonly limits: Pick<LimitSettings, 'callsPerSession'>
   readonly catalog: Pick<Catalog, 'isList' | 'mirrorsHeaders' | 'mirrored'>
   readonly admission: Pick<Admission, 'take' | 'wait'>
@@ -131,6 +135,13 @@ function beginsWork(request: GatedRequest, needs: MessageGateNeeds): boolean {
     default:
       return request.kind === 'initialize' || request.kind === 'sse_stream'
   }
+}
+
+/** Refuses with: `rate_limited`. */
+export function limitRate(request: GatedRequest, { rateLimits, operationOf }: MessageGateNeeds): void {
+  if (!rateLimits.isActive) return
+  const operations = operationsIn(request, operationOf)
+  if (operations.length > 0) request.answerHeaders = rateLimits.charge(request.principal, operations)
 }
 
 /** Refuses with: `too_many_calls`. */

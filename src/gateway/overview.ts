@@ -8,6 +8,7 @@ import { clientName, type LiveSession, type LiveSessionView } from '../sessions/
 import type { PastCall } from '../protocol/past-call.ts'
 import { knownMethod } from '../protocol/methods.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { LimitView, RateLimits } from '../tenants/rate-limits.ts'
 import type { RunningCalls, TrackedCall } from './calls/running-calls.ts'
 import type { GatewayState } from './health.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
@@ -58,6 +59,8 @@ export interface Overview {
   upstreamCounts(): ReadonlyArray<readonly [name: string, counts: Readonly<Record<string, number>>]>
   /** The figures of the whole, as `counts` of the health report has them. */
   counts(): Readonly<Record<string, number>>
+  /** The rates and quotas of tenants, with what has been decided under each. */
+  tenantLimits(): readonly LimitView[]
   readonly memory: { readonly heldBytes: number; readonly limitBytes: number }
   readonly limits: { readonly maxConnections: number }
   readonly isDraining: boolean
@@ -79,6 +82,7 @@ export interface OverviewNeeds {
   /** The figures of the whole, and the bytes that are kept. */
   readonly state: () => Pick<GatewayState, 'counts' | 'memory'>
   readonly limits: { readonly maxConnections: number }
+  readonly rateLimits: Pick<RateLimits, 'view'>
   readonly clock: Clock
 }
 
@@ -147,6 +151,7 @@ export function createOverview(needs: OverviewNeeds): Overview {
       }),
     upstreamCounts: () => upstreams.all.map((served) => [served.name, served.counts()] as const),
     counts: () => state().counts,
+    tenantLimits: () => needs.rateLimits.view(),
     get memory() {
       return state().memory
     },

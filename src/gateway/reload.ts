@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { CallerIdentity } from './caller-identity.ts'
 import type { Endpoints } from './endpoints.ts'
+import type { RateLimits } from '../tenants/rate-limits.ts'
 import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
 import { createReloadTurns, type WantedReload, type Turn } from './reload-turns.ts'
@@ -45,6 +46,7 @@ export interface ReloadNeeds {
   readonly endpoints: Endpoints
   readonly sessions: Pick<Sessions, 'all' | 'end'>
   readonly identity: Pick<CallerIdentity, 'prepare'>
+  readonly rateLimits: Pick<RateLimits, 'replace'>
   readonly log: Log
   /** Settles when the gateway has started; undefined if it was not started. */
   readonly started: () => Promise<unknown> | undefined
@@ -61,7 +63,7 @@ export interface Reload {
 
 /** Takes over other settings, and replaces upstreams; `reload-turns.ts` has the order of reloads. */
 export function createReload(needs: ReloadNeeds): Reload {
-  const { inForce, upstreams, endpoints, sessions, identity, log } = needs
+  const { inForce, upstreams, endpoints, sessions, identity, rateLimits, log } = needs
 
   const reload = async ({ settings, replaced }: WantedReload, turn: Turn): Promise<ReloadReport> => {
     const started = needs.started()
@@ -92,6 +94,7 @@ export function createReload(needs: ReloadNeeds): Reload {
     const endpointsOf = new Map(upstreams.all.map((served) => [served, endpoints.of(served.name)]))
     const retired = upstreams.put(Object.keys(setupsInForce), prepared)
     const gone = endpoints.replace(inForce.settings)
+    rateLimits.replace(tenants)
     for (const served of retired) {
       // Between two rounds a call is at no worker. Where members are merged, any call may be one of those.
       const hasRounds = served.facts?.instance !== undefined

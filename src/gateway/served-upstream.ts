@@ -6,6 +6,7 @@ import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from '../upstreams/upstream.ts'
 import { callAtFormer, type FormerUpstream, maxFormer, type RemovedUpstreams } from './former-upstreams.ts'
 import type { Member } from '../router/member.ts'
+import type { NamedByRequest } from '../router/target.ts'
 import { wallMs } from '../base/clock.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
@@ -142,6 +143,11 @@ export class ServedUpstream {
   /** Behind an endpoint alone, each call is for it. */
   memberOf(): string {
     return this.name
+  }
+
+  targetOf({ method, params }: Pick<Call, 'method' | 'params'>): NamedByRequest {
+    const name = method === 'tools/call' || method === 'prompts/get' ? params?.value['name'] : undefined
+    return { member: this.name, own: typeof name === 'string' ? name : undefined }
   }
 
   /** Calls that it runs, and calls that wait for a worker, or for a turn if nothing has taken its place. */

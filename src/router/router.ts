@@ -27,7 +27,15 @@ import { listSkills, skillsList } from './merged-skills.ts'
 import type { NamingSettings } from './naming.ts'
 import { type Begun, OutcomeAlone, RoutedReply } from './routed-reply.ts'
 import { createRoutedSubscriptions } from './routed-subscriptions.ts'
-import { checkedRef, type Target, targetOf, type UnknownTarget, unknown, unknownResource } from './target.ts'
+import {
+  checkedRef,
+  type NamedByRequest,
+  type Target,
+  targetOf,
+  type UnknownTarget,
+  unknown,
+  unknownResource,
+} from './target.ts'
 import { refuseUnlisted } from './unlisted-names.ts'
 import type { TenantView } from './tenant-view.ts'
 import type { ViewSettings } from './view.ts'
@@ -59,6 +67,8 @@ export interface Router {
   replace(members: readonly Member[]): void
   /** The name of the member that a request is for by what it names; undefined if that does not say it. */
   memberOf(call: Pick<Call, 'method' | 'params'>): string | undefined
+  /** The same with the tool or prompt that it names. */
+  targetOf(call: Pick<Call, 'method' | 'params'>): NamedByRequest
   /** Ends the router, and its subscriptions; the members stay. */
   release(): void
 }
@@ -143,6 +153,18 @@ export function createRouter(needs: RouterNeeds): Router {
     return { reply: member.upstream.call(own), translation: members.translationOf(name) }
   }
 
+  const namedIn = ({ method, params }: Pick<Call, 'method' | 'params'>): NamedByRequest => {
+    try {
+      const target = targetOf(method, params, members.naming)
+      if ('unknown' in target) return target.unknown.kind === 'tool' ? { own: target.unknown.shown } : {}
+      const { member, named } = target
+      const full = named?.mayBeShort ? memberNames.known(named.list, named.shown)?.own : undefined
+      return { member, own: full ?? named?.own }
+    } catch {
+      return {}
+    }
+  }
+
   const start = async (discovered: Parameters<Upstream['start']>[0]): Promise<UpstreamFacts> => {
     const { list } = members
     // What a client of both eras is told in advance must be true of all members.
@@ -205,14 +227,8 @@ export function createRouter(needs: RouterNeeds): Router {
       catalog.changed()
       subscriptions.changed()
     },
-    memberOf({ method, params }) {
-      try {
-        const target = targetOf(method, params, members.naming)
-        return 'unknown' in target ? undefined : target.member
-      } catch {
-        return undefined
-      }
-    },
+    memberOf: (call) => namedIn(call).member,
+    targetOf: (call) => namedIn(call),
     release: end,
   }
 }

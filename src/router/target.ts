@@ -31,6 +31,13 @@ export interface Target {
   }
 }
 
+/** What a request names, as far as that is known without asking a member. */
+export interface NamedByRequest {
+  readonly member?: string | undefined
+  /** The tool or prompt, as its member names it; as the client does if it is of no member. */
+  readonly own?: string | undefined
+}
+
 const addressed = new Set([
   'resources/read',
   'resources/subscribe',

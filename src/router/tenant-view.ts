@@ -3,9 +3,10 @@
  * Nothing is allowed unless a pattern says so: `upstreams` allows all that a server has; `tools`, `prompts` and
  * `resources` narrow that down, or without `upstreams` are all that is allowed. In patterns, names are those of `/mcp`.
  */
+import { matchesGlob } from '../base/glob.ts'
 import { plainNames, prefixedNames } from './names.ts'
 import { memberUris, plainUris } from './uris.ts'
-import { matches, membersInView, partsOf, type View } from './view.ts'
+import { membersInView, partsOf, type View } from './view.ts'
 
 /** Patterns in which `*` stands for any characters; one with `!` takes away again. An empty list says nothing. */
 export interface TenantPatterns {
@@ -28,7 +29,7 @@ export interface TenantView extends Pick<TenantPatterns, 'upstreams' | 'tools' |
 export function allows(patterns: readonly string[], names: readonly string[]): boolean {
   const { included, excluded } = partsOf(patterns)
   const isOneOf = (list: readonly string[]): boolean =>
-    list.some((pattern) => names.some((name) => matches(pattern, name)))
+    list.some((pattern) => names.some((name) => matchesGlob(pattern, name)))
   return !isOneOf(excluded) && (included.length === 0 || isOneOf(included))
 }
 
@@ -82,7 +83,7 @@ export function createTenantView(settings: TenantView): View {
 
 function isSeen({ included, excluded }: ReturnType<typeof partsOf>, known: readonly string[], own: string): boolean {
   const isOneOf = (patterns: readonly string[], all: readonly string[]): boolean =>
-    patterns.some((pattern) => all.some((name) => matches(pattern, name)))
+    patterns.some((pattern) => all.some((name) => matchesGlob(pattern, name)))
   return !isOneOf(excluded, [...known, own]) && (included.length === 0 || isOneOf(included, known))
 }
 
@@ -123,6 +124,6 @@ export function bothViews(one: View, other: View): View {
 export function idlePatterns(patterns: readonly string[], known: ReadonlyArray<readonly string[]>): readonly string[] {
   return patterns.filter((written) => {
     const pattern = written.startsWith('!') ? written.slice(1) : written
-    return !known.some((names) => names.some((name) => matches(pattern, name)))
+    return !known.some((names) => names.some((name) => matchesGlob(pattern, name)))
   })
 }

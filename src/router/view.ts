@@ -3,6 +3,7 @@
  * all names of a tool, in which `*` stands for any characters: a tool is seen if a pattern matches one of them and no
  * pattern with `!` does. If all patterns begin with `!`, every other tool is seen.
  */
+import { matchesGlob } from '../base/glob.ts'
 import { type Names, prefixOf } from './names.ts'
 
 export interface ViewSettings {
@@ -29,7 +30,7 @@ export function createView({ tools }: ViewSettings, names: Names): View {
       // Under each of its names: a pattern must not fail because the name is too long, or has an alias.
       const known = names.all(member, own)
       const isOneOf = (patterns: readonly string[], all: readonly string[]): boolean =>
-        patterns.some((pattern) => all.some((name) => matches(pattern, name)))
+        patterns.some((pattern) => all.some((name) => matchesGlob(pattern, name)))
       // Its own name hides it, too: Apps call it by that, and so does every client where its upstream is the only one.
       return !isOneOf(excluded, [...known, own]) && (included.length === 0 || isOneOf(included, known))
     },
@@ -60,7 +61,7 @@ export function membersInView(
   return members.filter((member) => {
     const beginnings = [prefixOf(member), `${member}__`]
     const isHidden = excluded.some(
-      (pattern) => pattern.endsWith('*') && beginnings.some((beginning) => matches(pattern, beginning)),
+      (pattern) => pattern.endsWith('*') && beginnings.some((beginning) => matchesGlob(pattern, beginning)),
     )
     if (isHidden || included.length === 0) return !isHidden
     return included.some((pattern) => {
@@ -88,7 +89,7 @@ function namesOf(
  * here: only a `*` can match it.
  */
 function isCovered(patterns: readonly string[], excluded: readonly string[]): boolean {
-  return excluded.some((one) => patterns.some((pattern) => matches(one, pattern)))
+  return excluded.some((one) => patterns.some((pattern) => matchesGlob(one, pattern)))
 }
 
 /**
@@ -106,7 +107,7 @@ export function strayPatterns(
     if (!namesUpstream(pattern) && (isExcluded || members.length === 1)) return false
     return (
       membersInView({ tools: [pattern] }, members, aliases).length === 0 &&
-      !Object.keys(aliases).some((alias) => matches(pattern, alias))
+      !Object.keys(aliases).some((alias) => matchesGlob(pattern, alias))
     )
   })
 }
@@ -121,26 +122,4 @@ function mayMatch(pattern: string, beginning: string): boolean {
   const star = pattern.indexOf('*')
   const fixed = star < 0 ? pattern : pattern.slice(0, star)
   return fixed.length >= beginning.length ? fixed.startsWith(beginning) : star >= 0 && beginning.startsWith(fixed)
-}
-
-/** Whether a pattern with `*` matches a whole name, in time that grows with the product of their lengths. */
-export function matches(pattern: string, name: string): boolean {
-  let at = 0
-  let from = 0
-  let star = -1
-  let resume = 0
-  while (from < name.length) {
-    if (at < pattern.length && pattern[at] === '*') {
-      star = at++
-      resume = from
-    } else if (at < pattern.length && pattern[at] === name[from]) {
-      at++
-      from++
-    } else if (star >= 0) {
-      at = star + 1
-      from = ++resume
-    } else return false
-  }
-  while (pattern[at] === '*') at++
-  return at === pattern.length
 }

@@ -1,5 +1,8 @@
-/** The settings of a tenant: what its callers may use. */
+/** The settings of a tenant: what its callers may use, and how fast. */
 import type { OptionTable, Shape } from '../base/option.ts'
+import { readPair, readQuota, readRate } from './rate-text.ts'
+
+export { readRate }
 
 export interface TenantSettings {
   /** Patterns of the names of upstreams of which the tenant may use everything, unless another list narrows it down. */
@@ -10,6 +13,21 @@ export interface TenantSettings {
   readonly tools: readonly string[]
   readonly prompts: readonly string[]
   readonly resources: readonly string[]
+  /** How many operations the tenant may begin: `1000/min, burst 200`; empty for any number. */
+  readonly rate: string
+  /** The burst of `rate` if that has none; 0 for as many as its points. */
+  readonly burst: number
+  /** The same for each subject of the tenant. */
+  readonly subjectRate: string
+  /** Rates for tools, as `pattern=rate`, and for upstreams, as `name=rate`. */
+  readonly toolRates: readonly string[]
+  readonly upstreamRates: readonly string[]
+  /** What operations cost that cost more or less than 1, as `name=cost`: of a tool, or of a method. */
+  readonly costs: readonly string[]
+  /** How many operations in a day or month: `100000/day`. */
+  readonly quota: readonly string[]
+  /** Whether limits are only counted and logged. */
+  readonly dryRun: boolean
 }
 
 const names: Shape = {
@@ -20,6 +38,27 @@ const names: Shape = {
 const uris: Shape = {
   accepted: 'URIs or patterns of them, such as mcplex://files/file:///notes/*',
   test: (text) => /^!?[!-~]{1,2048}$/.test(text),
+}
+
+const rate: Shape = {
+  accepted: '1000/min, 5/s, 100/10s, with a burst: 1000/min, burst 200; or points and duration (in seconds)',
+  test: (text) => text === '' || readRate(text) !== undefined,
+}
+
+const ratesOf = (what: string): Shape => ({
+  accepted: `rates by ${what}, such as ${what === 'tool' ? 'github__search_*: 10/min' : 'github: 50/min, burst 10'}`,
+  test(text) {
+    const [name = '', value = ''] = readPair(text) ?? []
+    return names.test(name) && !name.startsWith('!') && readRate(value) !== undefined
+  },
+})
+
+const costs: Shape = {
+  accepted: 'whole numbers from 0 to 1000 by tool or method, such as github__search_*: 5 or tools/list: 0',
+  test(text) {
+    const [name = '', value = ''] = readPair(text) ?? []
+    return names.test(name) && !name.startsWith('!') && /^\d{1,4}$/.test(value) && Number(value) <= 1000
+  },
 }
 
 const onlyIfGiven = 'Nothing is allowed to a tenant that the file does not allow.'
@@ -63,5 +102,71 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     default: [],
     shape: names,
     why: 'Without patterns, every endpoint at which the tenant may use something.',
+  },
+  rate: {
+    kind: 'text',
+    pairs: true,
+    about:
+      'How many operations the callers of the tenant may begin together: each request of a client but `ping` is one, whatever the number of HTTP requests. Further ones are refused with `rate_limited`, 429 and the time to the next one.',
+    default: '',
+    shape: rate,
+    why: 'How much is too much depends on the servers. `dryRun` shows what a rate would refuse.',
+  },
+  burst: {
+    kind: 'count',
+    about: 'How many operations may come at once after a rest, if `rate` does not say it; 0 for as many as its points.',
+    default: 0,
+    min: 0,
+    max: 1_000_000_000,
+    why: 'Without a burst, a rate allows what it gives in its own time at once, as limits of windows do.',
+  },
+  subjectRate: {
+    kind: 'text',
+    pairs: true,
+    about: 'How many operations each subject of the tenant may begin: the user, or the holder of a key.',
+    default: '',
+    shape: rate,
+    why: 'One user cannot use up what the tenant has.',
+  },
+  toolRates: {
+    kind: 'list',
+    pairs: true,
+    about:
+      'How many calls of tools the tenant may begin, by patterns of their names on /mcp. All tools of one pattern share its rate; a tool of several patterns needs a token of each.',
+    default: [],
+    shape: ratesOf('tool'),
+    why: 'Few tools are so expensive that they need a limit of their own.',
+  },
+  upstreamRates: {
+    kind: 'list',
+    pairs: true,
+    about: 'How many operations the tenant may begin at each server, by its name.',
+    default: [],
+    shape: ratesOf('server'),
+    why: 'A server in front of an API with a limit for each customer needs one.',
+  },
+  costs: {
+    kind: 'list',
+    pairs: true,
+    about:
+      'What an operation costs of all rates and quotas, by patterns of tools or by methods; the first that matches counts, and others cost 1. A cost above a burst counts as the burst.',
+    default: [],
+    shape: costs,
+    why: 'Operations differ, but few of them so much that they must be told apart.',
+  },
+  quota: {
+    kind: 'list',
+    about:
+      'How many operations the tenant may begin in each day or month of UTC. It is counted in memory: a restart begins anew.',
+    default: [],
+    shape: { accepted: '100000/day or 1000000/month', test: (text) => readQuota(text) !== undefined },
+    why: 'A quota is part of a contract with a customer.',
+  },
+  dryRun: {
+    kind: 'switch',
+    about:
+      'Refuses nothing by rates and quotas of the tenant: what would be refused is counted (`would_refuse`) and logged.',
+    default: false,
+    why: 'A limit that is written is meant; a change of it is tried out with this.',
   },
 }

@@ -13,6 +13,9 @@ export interface Metric {
 
 export type ReadGateway = Pick<Gateway, 'operations'> & { readonly overview: Overview }
 
+/** The most combinations of tenant, scope and decision that are shown. */
+const mostDecisions = 3000
+
 /** More upstreams than this are shown as one. */
 const mostUpstreams = 500
 
@@ -65,6 +68,21 @@ export function* readState({ operations, overview }: ReadGateway): Generator<Met
   )
   yield* ofUpstreams(operations, overview)
   yield* ofSharedResources(overview)
+  yield* ofTenants(overview)
+}
+
+/** What was decided under the limits of tenants. Tenants without a name in the settings count as `default`. */
+function* ofTenants(overview: Overview): Generator<Metric> {
+  const sum = new Map<string, Sample>()
+  for (const { tenant, scope, allowed, refused, wouldRefuse } of overview.tenantLimits())
+    for (const [decision, count] of Object.entries({ allowed, refused, would_refuse: wouldRefuse })) {
+      const key = `${tenant} ${scope} ${decision}`
+      const before = sum.get(key)
+      if (before === undefined && sum.size >= mostDecisions) continue
+      sum.set(key, { labels: { tenant, scope, decision }, value: (before?.value ?? 0) + count })
+    }
+  const help = 'Requests by what the limits of tenants decided: allowed, refused, would_refuse.'
+  if (sum.size > 0) yield { name: 'mcplex_ratelimit_decisions_total', help, type: 'counter', values: sum.values() }
 }
 
 function* ofUpstreams(operations: ReadGateway['operations'], overview: Overview): Generator<Metric> {

@@ -43,6 +43,18 @@ const overview = {
     ],
   ],
   counts: () => ({ clients: 7, calls: 6, overloadStep: 2, loopDelayMs: 40 }),
+  tenantLimits: () =>
+    ['a', 'b'].map((of) => ({
+      tenant: 'acme',
+      scope: 'tool' as const,
+      limit: '1/s, burst 1',
+      of,
+      dryRun: false,
+      left: 1,
+      allowed: 3,
+      refused: 2,
+      wouldRefuse: 0,
+    })),
   memory: { heldBytes: 11, limitBytes: 12 },
   limits: { maxConnections: 1000 },
   isDraining: false,
@@ -69,6 +81,7 @@ test('a scrape has what was counted and what there is, each metric with one head
   const lines = text.split('\n')
   for (const line of [
     'mcplex_calls_total{upstream="files",method="tools/call",status="ok"} 3',
+    'mcplex_ratelimit_decisions_total{tenant="acme",scope="tool",decision="refused"} 4',
     'mcplex_calls_total{upstream="_none",method="tools/call",status="overloaded"} 1',
     'mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call"} 3',
     'mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call",error_type="_OTHER"} 1',

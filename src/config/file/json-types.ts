@@ -30,10 +30,11 @@ function typeOf(option: Option): Record<string, unknown> {
         anyOf: [
           { type: 'array', items: { type: ['string', 'number', 'boolean'] } },
           { type: ['string', 'number', 'boolean'] },
+          ...(option.pairs ? [{ type: 'object', additionalProperties: { type: ['string', 'number'] } }] : []),
         ],
       }
     case 'text':
-      return { type: ['string', 'integer'] }
+      return { type: option.pairs ? ['string', 'object'] : ['string', 'integer'] }
     case 'given':
       return {}
   }

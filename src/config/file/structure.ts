@@ -154,9 +154,20 @@ function faultOf(option: Option, value: unknown): ValueFault | undefined {
   return { ...reading, meant: suggestValue(option, texts.at(-1) ?? '') }
 }
 
+/** The members of a mapping of texts as `name=value`; undefined for anything else. */
+function pairsOf(value: unknown): readonly string[] | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const members = Object.entries(value).filter(([, one]) => one !== undefined)
+  return members.every(([, one]) => typeof one === 'string')
+    ? members.map(([name, one]) => `${name}=${one}`)
+    : undefined
+}
+
 /** The texts of an option in a file; undefined if it has another form there. */
 export function textsOf(option: Option, value: unknown): readonly string[] | undefined {
   if (typeof value === 'string') return [value]
+  const pairs = (option.kind === 'text' || option.kind === 'list') && option.pairs ? pairsOf(value) : undefined
+  if (pairs) return option.kind === 'text' ? [pairs.join(', ')] : pairs
   const isList = option.kind === 'list' && Array.isArray(value) && value.every((item) => typeof item === 'string')
   return isList ? value : undefined
 }

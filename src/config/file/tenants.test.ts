@@ -65,3 +65,28 @@ test('names and keys that cannot be are told with their place', () => {
     ['config_unknown_key', 'mcplex.yaml:4:11'],
   ])
 })
+
+test('rates may be mappings: of one rate in other words, of tools and of servers', () => {
+  const { settings } = load(
+    '  a:\n    upstreams: [one]\n    rate: { points: 100, duration: 60, burst: 5 }\n    toolRates: { "one__*": "10/min, burst 2", one__x: 1/s }\n    costs: { one__x: 5 }\n    quota: [5/day, 9/month]\n',
+    { MCPLEX_TENANTS__A__UPSTREAM_RATES: 'one=5/s burst 3,two=1/s' },
+  )
+  expect(settings.tenants['a']).toMatchObject({
+    rate: 'points=100, duration=60, burst=5',
+    toolRates: ['one__*=10/min, burst 2', 'one__x=1/s'],
+    upstreamRates: ['one=5/s burst 3', 'two=1/s'],
+    costs: ['one__x=5'],
+    quota: ['5/day', '9/month'],
+  })
+})
+
+test('what is no rate is told with its place, and what is accepted', () => {
+  const problems = problemsOf(
+    '  a:\n    rate: 10/year\n    toolRates: { x: [1] }\n    costs: { x: many }\n    quota: 5/week\n    dryRun: perhaps\n',
+  )
+  expect(problems.map(({ where }) => where)).toEqual(
+    [4, 5, 6, 7, 8].map((line) => expect.stringContaining(`:${line}:`)),
+  )
+  expect(problems[0]?.message).toContain('10/year')
+  expect(JSON.stringify(problems[0]?.notes)).toContain('1000/min')
+})

@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest'
+import { manualClock } from '../base/clock.ts'
+import type { LogFields } from '../base/log.ts'
+import { asRefusal, type Refusal } from '../base/refusal.ts'
+import { tenantOptions, type TenantSettings } from './options.ts'
+import { periodAt } from './quota-table.ts'
+import { type Operation, RateLimits } from './rate-limits.ts'
+
+const nothing = Object.fromEntries(
+  Object.entries(tenantOptions).map(([key, option]) => [key, option.default]),
+) as unknown as TenantSettings
+
+const call = (own = 'search', upstream = 'github'): Operation => ({
+  method: 'tools/call',
+  upstreams: [upstream],
+  own,
+  names: () => [`${upstream}__${own}`],
+})
+const list: Operation = { method: 'tools/list', upstreams: [], own: undefined, names: () => [] }
+
+function limitsOf(tenants: Readonly<Record<string, Partial<TenantSettings>>>, wall = Date.UTC(2026, 0, 31, 23)) {
+  const clock = manualClock()
+  const logged: LogFields[] = []
+  const log = (fields: LogFields): void => void logged.push(fields)
+  const given = (of: typeof tenants): Record<string, TenantSettings> =>
+    Object.fromEntries(Object.entries(of).map(([name, own]) => [name, { ...nothing, ...own }]))
+  const startMs = clock.now()
+  const limits = new RateLimits(given(tenants), {
+    clock,
+    log: { trace: log, debug: log, info: log, warn: log, error: log } as never,
+    wallMs: () => wall + clock.now() - startMs,
+  })
+  /** The refusal of the operations, or undefined. */
+  const charge = (tenant: string, operations: readonly Operation[] = [call()], subject = 'u'): Refusal | undefined => {
+    try {
+      limits.charge({ tenant, subject }, operations)
+      return undefined
+    } catch (error) {
+      return asRefusal(error)
+    }
+  }
+  const allowed = (tenant: string, times: number, operations?: readonly Operation[], subject?: string): number =>
+    Array.from({ length: times }, () => charge(tenant, operations, subject)).filter((one) => one === undefined).length
+  return { clock, limits, logged, charge, allowed, replace: (of: typeof tenants) => limits.replace(given(of)) }
+}
+
+test('without limits nothing is looked up, and a tenant without one is never refused', () => {
+  expect(limitsOf({ a: {} }).limits.isActive).toBe(false)
+  const { limits, allowed } = limitsOf({ a: { rate: '1/s' }, b: {} })
+  expect([limits.isActive, allowed('b', 50), allowed('stranger', 50)]).toEqual([true, 50, 50])
+})
+
+test('a tenant has its rate, and is told exactly when the next call is possible', () => {
+  const { clock, charge, allowed } = limitsOf({ a: { rate: '60/min, burst 5' }, b: { rate: '60/min', burst: 3 } })
+  expect([allowed('a', 10), allowed('b', 10)]).toEqual([5, 3])
+  const refusal = charge('a')
+  expect(refusal).toMatchObject({ code: 'rate_limited', retryAfterMs: 1000 })
+  expect(refusal?.message).toBe('Rate limit of tenant a reached: 60/min, burst 5. The next call is possible in 1 s.')
+  expect(refusal?.details.headers).toEqual({
+    'RateLimit-Policy': '"tenant";q=60;w=60',
+    RateLimit: '"tenant";r=0;t=1',
+  })
+  clock.advance(999)
+  expect(charge('a')).toMatchObject({ retryAfterMs: 1 })
+  clock.advance(1)
+  expect(charge('a')).toBeUndefined()
+})
+
+test('limits of tenant, subject, tool and upstream take all or nothing', () => {
+  const { limits, allowed, charge } = limitsOf({
+    a: {
+      rate: '100/min',
+      subjectRate: '4/min',
+      toolRates: ['github__search=2/min'],
+      upstreamRates: ['files=1/min'],
+    },
+  })
+  expect(allowed('a', 9)).toBe(2)
+  expect(charge('a')?.details.data).toEqual({ scope: 'tool', limit: '2/min, burst 2' })
+  expect(allowed('a', 9, [call('read', 'files')])).toBe(1)
+  // Three tokens of the subject are gone: what was refused by a tool has cost nothing else.
+  expect(allowed('a', 9, [list])).toBe(1)
+  expect(charge('a', [list])?.details.data).toMatchObject({ scope: 'subject' })
+  expect(allowed('a', 9, [list], 'other')).toBe(4)
+  const left = Object.fromEntries(limits.view().map(({ scope, left: tokens }) => [scope, tokens]))
+  expect(left).toEqual({ tenant: 92, subject: undefined, tool: 0, upstream: 0 })
+})
+
+test('operations cost what the file says, and a batch as much as its messages', () => {
+  const { allowed, charge } = limitsOf({
+    a: { rate: '10/min', costs: ['github__search=5', 'tools/list=0', 'tools/call=2'] },
+  })
+  expect(allowed('a', 50, [list])).toBe(50)
+  expect(allowed('a', 1, [call(), call('get')])).toBe(1)
+  expect(allowed('a', 5, [call('get')])).toBe(1)
+  expect(charge('a', [call('get')])).toMatchObject({ retryAfterMs: 6000 })
+  // More than the whole burst counts as that.
+  expect(limitsOf({ a: { rate: '2/min', costs: ['tools/call=9'] } }).allowed('a', 3)).toBe(1)
+})
+
+test('tenants without a name have what default has, each for itself, and any name is only a key', () => {
+  const { allowed } = limitsOf({ default: { rate: '2/min' }, a: {} })
+  expect(['x', 'y', '__proto__', 'a', 'x'].map((tenant) => allowed(tenant, 5))).toEqual([2, 2, 2, 5, 0])
+})
+
+test('a quota is for a day or month of UTC', () => {
+  const { clock, allowed, charge } = limitsOf({ a: { quota: ['3/day', '4/month'] } })
+  expect(allowed('a', 9)).toBe(3)
+  expect(charge('a')).toMatchObject({ retryAfterMs: 3_600_000 })
+  expect(charge('a')?.message).toContain('Quota of tenant a reached: 3/day. The next call is possible in 1 h.')
+  clock.advance(3_600_000)
+  // The month has ended with the day.
+  expect(allowed('a', 9)).toBe(3)
+  clock.advance(24 * 3_600_000)
+  expect(allowed('a', 9)).toBe(1)
+  expect(periodAt(Date.UTC(2026, 11, 31, 23, 59), 'month').endMs).toBe(Date.UTC(2027, 0, 1))
+})
+
+describe('a limit that is tried out', () => {
+  test('refuses nothing, counts what it would refuse, and logs that seldom', () => {
+    const { clock, limits, logged, allowed } = limitsOf({ a: { rate: '60/min, burst 2', dryRun: true } })
+    expect(allowed('a', 100)).toBe(100)
+    expect(limits.view()).toMatchObject([{ tenant: 'a', dryRun: true, allowed: 2, refused: 0, wouldRefuse: 98 }])
+    expect(logged).toEqual([{ tenant: 'a', scope: 'tenant', limit: '60/min, burst 2', count: 1 }])
+    clock.advance(10_000)
+    allowed('a', 100)
+    expect(logged).toHaveLength(2)
+  })
+})
+
+test('a reload keeps what is left of a limit that is the same', () => {
+  const { allowed, replace } = limitsOf({ a: { rate: '60/min', subjectRate: '50/min' } })
+  allowed('a', 55)
+  replace({ a: { rate: '60/min', subjectRate: '100/min' } })
+  expect(allowed('a', 100)).toBe(10)
+  replace({})
+  expect(allowed('a', 100)).toBe(100)
+})

@@ -1,0 +1,200 @@
+/**
+ * The rates and quotas of tenants: one decision for each request, which takes tokens of all limits that concern it, or of
+ * none. Kept in memory, bounded; where no tenant has a limit, nothing is looked up.
+ */
+import { takeAll, type WantedTokens } from '../base/bucket-table.ts'
+import { type Clock, wallMs } from '../base/clock.ts'
+import { matchesGlob } from '../base/glob.ts'
+import type { Log } from '../base/log.ts'
+import { Refusal } from '../base/refusal.ts'
+import { type Principal, principalKey } from '../protocol/call.ts'
+import { limitHeaders } from './limit-headers.ts'
+import type { TenantSettings } from './options.ts'
+import { type Charge, type Policy, policyOf, type Rule, type RuleNeeds } from './rate-policy.ts'
+
+/** What a request asks for, as far as limits are concerned. */
+export interface Operation {
+  readonly method: string
+  /** The upstreams that it may be for: none if it is for all of an endpoint, several if it does not say. */
+  readonly upstreams: readonly string[]
+  /** The tool or prompt, by the name that its server gives it; undefined if it names none. */
+  readonly own: string | undefined
+  /** All its names in patterns. */
+  readonly names: () => readonly string[]
+}
+
+/** What has been decided under a limit, for operators. */
+export interface LimitView {
+  readonly tenant: string
+  readonly scope: Rule['scope']
+  /** The limit in words: `1000/min, burst 200`. */
+  readonly limit: string
+  /** The tools that it is for, or the upstream. */
+  readonly of: string | undefined
+  readonly dryRun: boolean
+  /** How many operations of cost 1 it has left now; undefined where it is counted for each subject. */
+  readonly left: number | undefined
+  readonly allowed: number
+  readonly refused: number
+  readonly wouldRefuse: number
+}
+
+export interface RateLimitNeeds {
+  readonly clock: Clock
+  readonly log: Log
+  /** Milliseconds since 1970, for quotas. */
+  readonly wallMs?: () => number
+}
+
+/** How often one limit logs what it would have refused, in milliseconds. */
+const logEveryMs = 10_000
+/** The most operations whose cost and limits are remembered. */
+const maxKnown = 4096
+/** The tenant whose settings may hold for those without a name. */
+const standard = 'default'
+
+interface Wanted extends WantedTokens {
+  readonly rule: Rule
+}
+
+export class RateLimits {
+  readonly #needs: RateLimitNeeds & RuleNeeds
+  #policies = new Map<string, Policy>()
+  #known = new Map<string, Charge>()
+  #named: ReadonlySet<string> = new Set()
+
+  constructor(tenants: Readonly<Record<string, TenantSettings>>, needs: RateLimitNeeds) {
+    this.#needs = { wallMs, ...needs }
+    this.replace(tenants)
+  }
+
+  /** Whether any tenant has a limit. */
+  get isActive(): boolean {
+    return this.#policies.size > 0
+  }
+
+  /** Other settings: a limit that is the same goes on with what it has left. */
+  replace(tenants: Readonly<Record<string, TenantSettings>>): void {
+    const before = this.#policies
+    this.#known = new Map()
+    this.#named = new Set(Object.keys(tenants))
+    this.#policies = new Map(
+      Object.entries(tenants).flatMap(([name, settings]): Array<[string, Policy]> => {
+        const policy = policyOf(name, settings, this.#needs, before.get(name))
+        return policy.rules.length === 0 ? [] : [[name, policy]]
+      }),
+    )
+  }
+
+  /**
+   * Takes what the operations of one request cost, and returns headers for its answer; undefined without a limit.
+   * Throws `rate_limited` if a limit has not so much left.
+   */
+  charge(principal: Principal, operations: readonly Operation[]): Readonly<Record<string, string>> | undefined {
+    const { tenant } = principal
+    const policy = this.#policies.get(this.#named.has(tenant) ? tenant : standard)
+    if (!policy) return undefined
+    const nowMs = this.#needs.clock.now()
+    const wanted = this.#wanted(policy, principal, operations)
+    if (wanted.length === 0) return undefined
+    const short = takeAll(wanted, nowMs)
+    if (!short) {
+      for (const { rule } of wanted) rule.counts.allowed++
+      return limitHeaders(wanted, nowMs)
+    }
+    const { rule } = short.of
+    if (!policy.dryRun) {
+      rule.counts.refused++
+      throw this.#refusal(tenant, rule, short.waitMs, limitHeaders([short.of], nowMs, short.waitMs))
+    }
+    rule.counts.wouldRefuse++
+    this.#logDryRun(policy, rule, nowMs)
+    return undefined
+  }
+
+  /** All limits, with what has been decided under each. */
+  view(): readonly LimitView[] {
+    const nowMs = this.#needs.clock.now()
+    return [...this.#policies.values()].flatMap(({ tenant, dryRun, rules }) =>
+      rules.map(({ scope, text, of, table, counts }) => ({
+        tenant,
+        scope,
+        limit: text,
+        of,
+        dryRun,
+        left: scope === 'subject' ? undefined : table.tokens(tenant, nowMs),
+        ...counts,
+      })),
+    )
+  }
+
+  #wanted(policy: Policy, principal: Principal, operations: readonly Operation[]): readonly Wanted[] {
+    const wanted = (rule: Rule, cost: number): Wanted => {
+      const key = rule.scope === 'subject' ? JSON.stringify(principalKey(principal)) : principal.tenant
+      return { rule, table: rule.table, key, cost }
+    }
+    const [first, ...others] = operations.map((operation) => this.#chargeOf(policy, operation))
+    if (!first) return []
+    if (others.length === 0) return first.cost === 0 ? [] : first.rules.map((rule) => wanted(rule, first.cost))
+    // Of a batch, all that one limit has to give is asked for at once.
+    const costs = new Map<Rule, number>()
+    for (const { cost, rules } of [first, ...others])
+      if (cost > 0) for (const rule of rules) costs.set(rule, (costs.get(rule) ?? 0) + cost)
+    return Array.from(costs, ([rule, cost]) => wanted(rule, cost))
+  }
+
+  #chargeOf(policy: Policy, operation: Operation): Charge {
+    if (!policy.tellsApart) return policy.plainCharge
+    const { method, upstreams, own } = operation
+    const key = `${policy.tenant} ${method} ${upstreams.join(' ')} ${own ?? ''}`
+    const known = this.#known.get(key)
+    if (known) return known
+    const names = own === undefined ? [] : operation.names()
+    const isOneOf = (pattern: string): boolean => names.some((name) => matchesGlob(pattern, name))
+    const cost = policy.costs.find(([name]) => name === method || isOneOf(name))?.[1] ?? 1
+    const rules = policy.rules.filter(({ scope, of = '' }) => {
+      if (scope === 'tool') return method === 'tools/call' && isOneOf(of)
+      return scope !== 'upstream' || upstreams.includes(of)
+    })
+    const charge = { cost, rules }
+    // Names that clients make up are remembered as well, so it is bounded.
+    if (this.#known.size >= maxKnown) this.#known.clear()
+    this.#known.set(key, charge)
+    return charge
+  }
+
+  #refusal(
+    tenant: string,
+    { scope, text, of }: Rule,
+    waitMs: number,
+    headers: Readonly<Record<string, string>>,
+  ): Refusal {
+    const subject = {
+      tenant: `of tenant ${tenant}`,
+      subject: 'of each user',
+      tool: `of the tools ${of ?? ''}`,
+      upstream: `of the server ${of ?? ''}`,
+      quota: `of tenant ${tenant}`,
+    }[scope]
+    const what = scope === 'quota' ? 'Quota' : 'Rate limit'
+    return new Refusal('rate_limited', {
+      message: `${what} ${subject} reached: ${text}. The next call is possible in ${inWords(waitMs)}.`,
+      retryAfterMs: waitMs,
+      data: { scope, limit: text },
+      headers,
+    })
+  }
+
+  #logDryRun({ tenant }: Policy, rule: Rule, nowMs: number): void {
+    if (nowMs - rule.loggedAtMs < logEveryMs) return
+    rule.loggedAtMs = nowMs
+    const { scope, text, counts } = rule
+    this.#needs.log.warn({ tenant, scope, limit: text, count: counts.wouldRefuse }, 'a limit would have refused calls')
+  }
+}
+
+function inWords(ms: number): string {
+  if (ms < 60_000) return `${(Math.ceil(ms / 100) / 10).toString()} s`
+  if (ms < 3_600_000) return `${Math.ceil(ms / 60_000)} min`
+  return `${Math.ceil(ms / 3_600_000)} h`
+}
