@@ -1,11 +1,14 @@
 /**
  * The states of all workers of an upstream, whatever happens: calls, starts that fail, crashes, silence, workers that are
- * replaced, pauses, sessions that end, in any order. No move happens that is not in the table, the figures are what is
- * there, every call ends, and none runs twice.
+ * replaced, pauses, sessions that end, an operator who pauses, resumes, disables, enables and recycles, in any order. No
+ * move happens that is not in the table, the figures of /metrics are what is there, every call ends, none runs twice, and
+ * none that comes while the upstream is held runs before that is over.
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
+import { readState, type ReadGateway } from '../src/admin/metrics/read-state.ts'
+import { createMetrics } from '../src/admin/metrics/scrape.ts'
 import { Cancel } from '../src/base/cancel.ts'
 import { manualClock } from '../src/base/clock.ts'
 import { createEvents } from '../src/base/events.ts'
@@ -17,6 +20,8 @@ import { thisMachine } from '../src/config/load.ts'
 import type { Call } from '../src/protocol/call.ts'
 import { rawObject } from '../src/protocol/json-text.ts'
 import type { LineListener, LineTransport } from '../src/upstreams/connection/line-transport.ts'
+import { CallLine } from '../src/upstreams/control/call-line.ts'
+import { UpstreamControl } from '../src/upstreams/control/upstream-control.ts'
 import { PooledUpstream } from '../src/upstreams/pooled/pooled-upstream.ts'
 import type { ServerProgram } from '../src/upstreams/pooled/server-program.ts'
 import { WorkerSlot } from '../src/upstreams/pooling/worker-slots.ts'
@@ -131,6 +136,12 @@ const act = fc.oneof(
   },
 )
 
+/** What an operator does. */
+const operation = fc.oneof(
+  fc.record({ do: fc.constant('pause' as const), ms: fc.constantFrom(300, 5000, 60_000) }),
+  fc.record({ do: fc.constantFrom('resume' as const, 'disable' as const, 'enable' as const) }),
+)
+
 const states = Object.keys(allowedMoves) as WorkerState[]
 
 test('no worker moves as the table does not say, the figures are the truth, and every call ends and runs once at most', async () => {
@@ -152,7 +163,7 @@ test('no worker moves as the table does not say, the figures are the truth, and 
         recycleAgeMs: fc.constantFrom(0, 0, 50_000),
         callsPerProcess: fc.integer({ min: 1, max: 3 }),
       }),
-      fc.array(act, { maxLength: 30 }),
+      fc.array(fc.oneof({ weight: 8, arbitrary: act }, { weight: 1, arbitrary: operation }), { maxLength: 30 }),
       async (shape, acts) => {
         const clock = manualClock()
         const servers: Servers = { list: [], ran: [], failures: 0, isSilent: false }
@@ -166,26 +177,26 @@ test('no worker moves as the table does not say, the figures are the truth, and 
         }
         const given = { command: 'model', ...shape }
         const settings = onlyUpstream(fillSettings({ upstream: given }, thisMachine()))
+        const common = { queue: 10, queueWaitMs: 10_000, clock, log: silentLog, events: createEvents() }
         const upstream = new PooledUpstream(
-          {
-            settings,
-            hasOneClient: false,
-            queue: 10,
-            queueWaitMs: 10_000,
-            clock,
-            log: silentLog,
-            events: createEvents(),
-            memory,
-            endSuspendedCalls: () => undefined,
-          },
+          { ...common, settings, hasOneClient: false, memory, endSuspendedCalls: () => undefined },
           program,
         )
+        const control = new UpstreamControl({
+          ...common,
+          name: 'model',
+          line: new CallLine(common),
+          current: () => upstream,
+          isIdempotent: () => false,
+        })
+        const watched = watchedGateway(upstream, control)
+        const metrics = createMetrics({ ...watched, events: common.events }, clock)
         await upstream.start(() => undefined)
         let made = 0
         const open = new Map<Call, Promise<void>>()
         const ends: string[] = []
         const run = async (call: Call): Promise<void> => {
-          const reply = upstream.call(call)
+          const reply = control.call(call, upstream)
           try {
             while ((await reply.next()).done !== true);
             ends.push('answered')
@@ -195,8 +206,21 @@ test('no worker moves as the table does not say, the figures are the truth, and 
           open.delete(call)
         }
         const recycled: Array<Promise<void>> = []
+        const listing = new Set<Promise<unknown>>()
+        /** Until when it is paused, and whether it is disabled, as the operator has said. */
+        const held = { untilMs: 0, isDisabled: false }
+        const access = (): string => (held.isDisabled ? 'disabled' : clock.now() < held.untilMs ? 'paused' : 'open')
+        /** The calls that have come since it is held. */
+        const heldBack = new Set<string>()
         const isTrue = (): void => {
           assert.deepEqual(wrong, [])
+          assert.equal(control.state().access, access())
+          if (access() === 'open') heldBack.clear()
+          assert.deepEqual(
+            servers.ran.filter((id) => heldBack.has(id)),
+            [],
+            'no call runs while it is held',
+          )
           const all = upstream.slots.all
           for (const state of states)
             assert.deepEqual(
@@ -216,12 +240,24 @@ test('no worker moves as the table does not say, the figures are the truth, and 
           assert.equal(counts['retiringWorkers'], all.filter(({ state }) => state === 'retiring').length)
           assert.equal(counts['spareWorkers'], all.filter(({ purpose }) => purpose === 'spare').length)
           assert.equal(upstream.workers().length, all.length)
+          const waiting = [...open.keys()].filter((call) => !servers.ran.includes(nameOf(call)))
+          const { mcplex_pool_waiting: inLine, ...samples } = samplesOf(watched)
+          // A list of workers that clients share waits in line for one, as calls do.
+          const lists = (inLine?.[''] ?? 0) - waiting.length
+          assert(lists >= 0 && lists <= listing.size)
+          assert.deepEqual(samples, {
+            mcplex_pool_size: { '': all.length },
+            mcplex_worker_calls: { '': live().reduce((sum, { pending }) => sum + pending.size, 0) },
+            mcplex_pool_workers: countsOf(all.map(({ state }) => state)),
+            mcplex_upstream_access: { [access()]: 1 },
+          })
           assert.equal(new Set(servers.ran).size, servers.ran.length, 'no call runs twice')
         }
         for (const one of acts) {
           const pending = live().flatMap((server) => [...server.pending.keys()].map((id) => [server, id] as const))
           if (one.do === 'call') {
             const call = callOf(one.client, ++made)
+            if (access() !== 'open') heldBack.add(nameOf(call))
             open.set(call, run(call))
           } else if (one.do === 'pass') clock.advance(one.ms)
           else if (one.do === 'end') upstream.endSession(callOf(one.client, 0))
@@ -230,23 +266,33 @@ test('no worker moves as the table does not say, the figures are the truth, and 
             server?.answer(id, { content: [] })
           } else if (one.do === 'crash') live()[one.at]?.exit(false)
           else if (one.do === 'cancel') [...open.keys()][one.at]?.cancel.cancel('enough')
-          else if (one.do === 'recycle') recycled.push(upstream.recycle())
-          else if (one.do === 'fail') servers.failures = one.at
+          else if (one.do === 'recycle') recycled.push(control.recycle())
+          else if (one.do === 'pause') {
+            held.untilMs = clock.now() + one.ms
+            control.pause(one.ms)
+          } else if (one.do === 'resume') {
+            held.untilMs = 0
+            control.resume()
+          } else if (one.do === 'disable' || one.do === 'enable') {
+            held.isDisabled = one.do === 'disable'
+            control[one.do]()
+          } else if (one.do === 'fail') servers.failures = one.at
           else if (one.do === 'silence') servers.isSilent = !servers.isSilent
-          else
-            void upstream.catalog
-              .list(
-                callOf('a', 0),
-                upstream.catalog.commonSourceOf(callOf('a', 0), 'tools/list'),
-                'tools/list',
-                undefined,
-              )
-              .catch(() => undefined)
+          else {
+            const caller = callOf('a', 0)
+            const source = upstream.catalog.commonSourceOf(caller, 'tools/list')
+            const listed = upstream.catalog.list(caller, source, 'tools/list', undefined).catch(() => undefined)
+            listing.add(listed)
+            void listed.finally(() => listing.delete(listed))
+          }
           await settled()
           isTrue()
         }
         servers.failures = 0
         servers.isSilent = false
+        Object.assign(held, { untilMs: 0, isDisabled: false })
+        control.enable()
+        control.resume()
         for (let turn = 0; turn < 200 && (open.size > 0 || turn < 3); turn++) {
           for (const server of live()) for (const id of server.pending.keys()) server.answer(id, { content: [] })
           clock.advance(1000)
@@ -255,6 +301,10 @@ test('no worker moves as the table does not say, the figures are the truth, and 
         assert.equal(open.size, 0, 'every call has ended')
         await Promise.all(recycled)
         isTrue()
+        const { text } = await metrics.scrape()
+        for (const [name, values] of Object.entries(samplesOf(watched)))
+          for (const [label, value] of Object.entries(values)) assert(hasSample(text, name, label, value), name)
+        control.close()
         await upstream.close()
         await settled()
         assert.deepEqual([live().length, upstream.slots.taken, upstream.counts()['workers']], [0, 0, 0])
@@ -265,6 +315,7 @@ test('no worker moves as the table does not say, the figures are the truth, and 
           'upstream_closed',
           'upstream_unavailable',
           'upstream_timeout',
+          'upstream_disabled',
         ]
         assert.deepEqual(
           ends.filter((end) => !codes.includes(end)),
@@ -277,11 +328,76 @@ test('no worker moves as the table does not say, the figures are the truth, and 
   expect(wrong).toEqual([])
 })
 
+/** What /metrics reads, of this upstream alone. */
+function watchedGateway(upstream: PooledUpstream, control: UpstreamControl): ReadGateway {
+  return {
+    operations: () => control,
+    overview: {
+      sessions: () => ({ sessions: [], total: 0 }),
+      session: () => [],
+      closeSession: () => Promise.resolve(false),
+      calls: () => [],
+      sessionTotals: () => ({ count: 0, oldestMs: 0, heldBytes: 0 }),
+      upstreamCounts: () => [[control.name, { ...upstream.counts(), ...control.counts() }]],
+      counts: () => ({}),
+      memory: { heldBytes: 0, limitBytes: 0 },
+      limits: { maxConnections: 0 },
+      isDraining: false,
+    },
+  }
+}
+
+type Samples = Readonly<Record<string, Readonly<Record<string, number>>>>
+
+const compared = [
+  'mcplex_pool_size',
+  'mcplex_pool_waiting',
+  'mcplex_worker_calls',
+  'mcplex_pool_workers',
+  'mcplex_upstream_access',
+]
+
+/** The values of /metrics that are compared, by name, and by the label beside the upstream. */
+function samplesOf(gateway: ReadGateway): Samples {
+  const found: Record<string, Record<string, number>> = {}
+  for (const { name, values } of readState(gateway)) {
+    if (!compared.includes(name)) continue
+    const samples = Array.from(values, ({ labels, value }) => {
+      const { upstream, ...others } = labels
+      assert.equal(upstream, 'model')
+      return [Object.values(others).join(), value] as const
+    })
+    found[name] = Object.fromEntries(samples)
+  }
+  return found
+}
+
+/** Whether the text of /metrics has a sample. */
+function hasSample(text: string, name: string, label: string, value: number): boolean {
+  return text
+    .split('\n')
+    .some(
+      (line) =>
+        line.startsWith(`${name}{`) && line.endsWith(`} ${value}`) && (label === '' || line.includes(`="${label}"`)),
+    )
+}
+
+function countsOf(words: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1
+  return counts
+}
+
+/** How the servers know a call. */
+function nameOf({ id }: Pick<Call, 'id'>): string {
+  return `call ${id}`
+}
+
 function callOf(client: string, id: number): Call {
   return {
     id: String(id),
     method: 'tools/call',
-    params: rawObject({ name: 'run', arguments: { id: `call ${id}` } }),
+    params: rawObject({ name: 'run', arguments: { id: nameOf({ id: String(id) }) } }),
     client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
     principal: { tenant: '', subject: '' },
     session: client,
