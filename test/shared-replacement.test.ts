@@ -6,12 +6,14 @@ import { expect, onTestFinished, test } from 'vitest'
 import { runs } from './children/processes.ts'
 import { eventually } from './support/eventually.ts'
 import { startForTest } from './support/in-process.ts'
+import { echoLegacy } from './support/mcplex.ts'
 import { type Recorded, startRecorded } from './support/recorded-calls.ts'
 import { initialize, openSession } from './support/session.ts'
-import { responseTo } from './support/rpc.ts'
+import { responseTo, type RpcMessage } from './support/rpc.ts'
 
 const pid = /^\d+$/
-const recording = join(import.meta.dirname, 'fixtures', 'recording.mjs')
+const fixtures = join(import.meta.dirname, 'fixtures')
+const recording = join(fixtures, 'recording.mjs')
 
 const isStarting = ({ upstream }: Recorded): boolean => upstream.workers().some(({ state }) => state === 'starting')
 
@@ -63,6 +65,31 @@ test('a replacement that does not start takes nothing away, and is tried again',
   await over
   expect(runs(Number(first))).toBe(false)
   expect(await call('a')).toMatch(pid)
+})
+
+test('a server of which only one process can run is replaced without a failed call, and it is known then', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-lock-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const env = { PATH: process.env['PATH'] ?? '', ONLY_ONE_LOCK: join(folder, 'lock') }
+  const { gateway, url } = await startForTest(['--import', join(fixtures, 'single-instance.mjs'), echoLegacy], {
+    upstream: { mode: 'shared', pool: 4, env },
+  })
+  const session = await openSession(url)
+  const first = (await session.whoami()).pid
+  let goesOn = true
+  const answers: RpcMessage[] = []
+  const load = (async () => {
+    while (goesOn) answers.push(await session.response('echo', { text: 'here' }))
+  })()
+  await gateway.operations('server')?.recycle()
+  goesOn = false
+  await load
+  expect(answers.filter(({ result }) => result === undefined)).toEqual([])
+  expect((await session.whoami()).pid).not.toBe(first)
+  expect((await gateway.health()).checks?.['upstream']).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^only one process of the server can run .*; all clients share it$/) as string,
+  })
 })
 
 test('a pool of one never has two: its calls wait', async () => {

@@ -338,6 +338,7 @@ function watchedGateway(upstream: PooledUpstream, control: UpstreamControl): Rea
       closeSession: () => Promise.resolve(false),
       calls: () => [],
       sessionTotals: () => ({ count: 0, oldestMs: 0, heldBytes: 0 }),
+      tenantLimits: () => [],
       upstreamCounts: () => [[control.name, { ...upstream.counts(), ...control.counts() }]],
       counts: () => ({}),
       memory: { heldBytes: 0, limitBytes: 0 },

@@ -83,6 +83,7 @@ export class PooledUpstream implements SingleUpstream {
       clock,
       log,
       changed: (isKnown) => (isKnown ? this.#spares?.clear() : this.#slotFreed()),
+      isShared: () => [...this.groups.serverEras.values()].every(({ mode }) => mode === 'shared'),
     })
     this.#transfers = new Transfers(memory, clock, Infinity, () => {})
     const waiting = holderOf(this.#transfers, memory.account())

@@ -24,6 +24,21 @@ function createFixture(): Fixture {
   }
 }
 
+test('where all clients share it, nothing is to be done', () => {
+  const told: string[] = []
+  const log = {
+    ...silentLog,
+    warn: () => void told.push('warned'),
+    info: (_: object, text: string) => void told.push(text),
+  }
+  const onlyOne = createSingleInstance({ clock: manualClock(), log, changed() {}, isShared: () => true })
+  onlyOne.found('exit code 1')
+  expect(told).toEqual(['only one process of the server can run, which all clients share'])
+  expect(onlyOne.detail).toBe(
+    'only one process of the server can run (a second one: exit code 1); all clients share it',
+  )
+})
+
 test('it is logged once, with the remedy, and tested again more and more rarely, without end', () => {
   const { onlyOne, warnings, changes, pass } = createFixture()
   expect([onlyOne.isKnown, onlyOne.isUndecided, onlyOne.detail, onlyOne.isTryDue()]).toEqual([

@@ -35,12 +35,14 @@ export interface SingleInstanceNeeds {
   readonly log: Log
   /** Called when it becomes known, and when it is no longer so. */
   readonly changed: (isKnown: boolean) => void
+  /** Whether all clients share workers, so that one is enough. */
+  readonly isShared?: () => boolean
 }
 
 const remedy = '--mode shared lets clients share it, if they may share its state'
 
 export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance {
-  const { clock, log } = needs
+  const { clock, log, isShared = () => false } = needs
   let how: string | undefined
   let severalUntilMs = Number.NEGATIVE_INFINITY
   let tries = 0
@@ -61,7 +63,8 @@ export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance
     },
     get detail() {
       if (how === undefined) return undefined
-      return `only one process of the server can run (a second one: ${how}); clients take turns; ${remedy}`
+      const effect = isShared() ? 'all clients share it' : `clients take turns; ${remedy}`
+      return `only one process of the server can run (a second one: ${how}); ${effect}`
     },
     found(words) {
       const now = clock.now()
@@ -71,10 +74,13 @@ export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance
       const isNew = how === undefined
       how = words
       if (!isNew) return
-      log.warn(
-        { 'err.message': words },
-        `only one process of the server can run: others end at their start, so clients take turns; ${remedy}`,
-      )
+      if (isShared())
+        log.info({ 'err.message': words }, 'only one process of the server can run, which all clients share')
+      else
+        log.warn(
+          { 'err.message': words },
+          `only one process of the server can run: others end at their start, so clients take turns; ${remedy}`,
+        )
       needs.changed(true)
     },
     ranBeside() {
