@@ -1,10 +1,14 @@
 /**
  * Finds out which eras a stdio server speaks, with as few processes as possible.
  *
- * `server/discover` comes first. If the server answers it, `initialize` is tried in a second process, since the first
- * request may decide the era of a process. If the server refuses it or is silent, `initialize` is tried in the same
- * process, and once more in a new one if that fails. The attempts are made one after the other: two first runs of `npx`
- * at once disturb each other. If the operator has named the era, there is one attempt in that era.
+ * 1. A first process is sent `server/discover`, the first request of the stateless era.
+ * 2. It answers: the server speaks the stateless era. A second process is sent `initialize`, to learn whether it speaks the
+ *    session-based era as well. Not the first one, because a server may take the era of its first request for all others.
+ * 3. It answers with an error, or not at all: the first process is sent `initialize`. If that fails, too, a new process is
+ *    sent `initialize` alone: some servers end, or stay silent, after a request that they do not know.
+ *
+ * One process is started after the other: two runs of `npx` that both download a program for the first time disturb each
+ * other. If the operator has named an era, only that one is tried.
  * [2026-07-28 versioning: any error or silence means a session-based server; no single code does]
  */
 import { type Clock, pause } from '../../base/clock.ts'

@@ -62,9 +62,16 @@ export interface IsolationGroup {
   readonly restarts: RestartBackoff
   /** How messages that name no call are attributed. */
   readonly attribution: Attribution
-  /** Whether a worker has one call at a time: by the mode, or so that its input requests belong to one client. */
+  /**
+   * Whether each worker has one call at a time: the mode says so, or the server may ask the client in mid-call, and its
+   * questions do not say for which call they are.
+   */
   readonly exclusive: boolean
-  /** When a worker ends with its call: so that a late input request can belong to no other call, and no cancelled call goes on. */
+  /**
+   * After which calls a worker ends, instead of taking another one. `every call`: a question that the server sends late
+   * cannot reach the client of the next call. `a cancelled call`: a server that goes on with such a call does so alone.
+   * Undefined: workers outlive their calls.
+   */
   readonly endsAfter: 'every call' | 'a cancelled call' | undefined
   /** The most workers. */
   readonly maxWorkers: number
