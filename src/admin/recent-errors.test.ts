@@ -1,22 +1,10 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
-import { type CallEnded, createEvents } from '../base/events.ts'
+import { createEvents } from '../base/events.ts'
+import { endedCall } from '../../test/support/ended-call.ts'
 import { RecentErrors } from './recent-errors.ts'
 
-const call: CallEnded = {
-  requestId: 'r',
-  method: 'tools/call',
-  tool: 'echo',
-  tenant: 't',
-  session: undefined,
-  client: 'c',
-  upstream: 'files',
-  era: 'stateless',
-  upstreamEra: undefined,
-  status: 'upstream_timeout',
-  durationMs: 1,
-  queueMs: undefined,
-}
+const call = { ...endedCall, status: 'upstream_timeout', upstreamEra: undefined, queueMs: undefined }
 
 test('errors of the last hour are counted by kind, the most frequent first; what the client wanted is none', () => {
   const [events, clock] = [createEvents(), manualClock()]

@@ -5,7 +5,14 @@
 
 export interface Events {
   /** A session began. `client` is what the client calls itself, at most 128 characters of it. */
-  sessionOpened: { session: string; tenant: string; version: string; client: string | undefined }
+  sessionOpened: {
+    session: string
+    tenant: string
+    version: string
+    client: string | undefined
+    /** The version that the client says it has, at most 32 characters of it. */
+    clientVersion: string | undefined
+  }
   /** A session ended; `reason` is from a closed set. */
   sessionEnded: SessionEnded
   /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
@@ -75,6 +82,8 @@ export interface CallEnded {
   session: string | undefined
   /** What the client calls itself, at most 128 characters of it. */
   client: string | undefined
+  /** The version that the client says it has, at most 32 characters of it. */
+  clientVersion: string | undefined
   /** The name of the upstream that the call was for; undefined if what it names is that of none, or of several. */
   upstream: string | undefined
   /** The era of the client, and that of the server if it answered: `session-based` or `stateless`. */

@@ -19,6 +19,7 @@ const call = {
   session,
   era: 'stateless',
   client: 'c',
+  clientVersion: '1',
   upstream: 'server',
   upstreamEra: 'session-based',
   status: 'ok',
@@ -74,7 +75,7 @@ describe('events in the log', () => {
     const { lines, stream } = collect()
     const events = createEvents()
     logEvents(events, createLog('info', stream), manualClock())
-    events.emit('sessionOpened', { session, tenant: 'default', version: 'v', client: 'c/1' })
+    events.emit('sessionOpened', { session, tenant: 'default', version: 'v', client: 'c', clientVersion: '1' })
     events.emit('callEnded', call)
     events.emit('sessionEnded', {
       session,
@@ -91,6 +92,8 @@ describe('events in the log', () => {
         msg: 'call',
         method: 'tools/call',
         tool: 'echo',
+        upstream: 'server',
+        client: 'c/1',
         era: 'stateless',
         upstream_era: 'session-based',
         dur_ms: 1.5,

@@ -23,7 +23,7 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
         session: event.session,
         tenant: event.tenant,
         version: event.version,
-        client: event.client,
+        client: clientOf(event),
       }),
     ),
     events.on('sessionEnded', (event) =>
@@ -35,20 +35,28 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
         calls: event.calls,
       }),
     ),
-    events.on('callEnded', (event) =>
-      line(event.status === 'ok' ? 'call' : 'call failed', {
-        method: event.method,
-        tool: event.tool,
-        tenant: event.tenant,
-        session: event.session,
-        era: event.era,
-        upstream_era: event.upstreamEra,
-        status: event.status,
-        req_id: event.requestId,
-        dur_ms: event.durationMs,
-        queue_ms: event.queueMs,
-      }),
-    ),
+    events.on('callEnded', (event) => {
+      const message = event.status === 'ok' ? 'call' : 'call failed'
+      // The fields are made only of calls that are logged.
+      if (!limit.allows(message)) return
+      log.info(
+        {
+          method: event.method,
+          tool: event.tool,
+          upstream: event.upstream,
+          tenant: event.tenant,
+          session: event.session,
+          client: clientOf(event),
+          era: event.era,
+          upstream_era: event.upstreamEra,
+          status: event.status,
+          req_id: event.requestId,
+          dur_ms: event.durationMs,
+          queue_ms: event.queueMs,
+        },
+        message,
+      )
+    }),
     events.on('authDecision', ({ method, result, reason, keyId }) => {
       if (result === 'refused') line('credentials refused', { method, reason, key_id: keyId })
     }),
@@ -72,6 +80,15 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
     limit.stop()
     for (const stop of stops) stop()
   }
+}
+
+/** The name of a client and its version, as it says. */
+function clientOf(event: {
+  readonly client?: string | undefined
+  readonly clientVersion?: string | undefined
+}): string | undefined {
+  const { client, clientVersion } = event
+  return clientVersion === undefined ? client : `${client ?? ''}/${clientVersion}`
 }
 
 /** The name of the upstream, where there may be several. */

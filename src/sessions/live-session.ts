@@ -65,6 +65,7 @@ export interface LiveSessionView {
 }
 
 /** A client's name may be as long as a handshake; only its beginning is reported. */
+const maxVersionChars = 32
 const maxClientChars = 128
 
 /** What a live session is made of. */
@@ -230,4 +231,10 @@ export class LiveSession {
 export function clientName({ client }: Pick<Session, 'client'>): string | undefined {
   const name = client.info?.['name']
   return typeof name === 'string' ? name.slice(0, maxClientChars) : undefined
+}
+
+/** The beginning of the version that the client says it has. */
+export function clientVersion({ client }: Pick<Session, 'client'>): string | undefined {
+  const version = client.info?.['version']
+  return typeof version === 'string' ? version.slice(0, maxVersionChars) : undefined
 }

@@ -14,7 +14,7 @@ import type { Lease } from '../base/lease.ts'
 import { reserve, type MemoryBudget } from '../base/memory-budget.ts'
 import { asRefusal } from '../base/refusal.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
-import { clientName, LiveSession } from './live-session.ts'
+import { clientName, clientVersion, LiveSession } from './live-session.ts'
 import {
   type ClientState,
   clientState,
@@ -258,7 +258,11 @@ export function createSessions(needs: {
         lease.release()
         throw error
       }
-      events.emit('sessionOpened', { ...named(session), version: client.version })
+      events.emit('sessionOpened', {
+        ...named(session),
+        clientVersion: clientVersion(session),
+        version: client.version,
+      })
       return liveSession
     },
     find(principal, id, isPingAnswer = false) {

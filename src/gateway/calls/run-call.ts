@@ -13,7 +13,7 @@ import { eraInWords } from '../../protocol/revisions.ts'
 import { needsInput } from '../../protocol/bridge/continuation.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
 import { overdue } from '../drain.ts'
-import { clientName } from '../../sessions/live-session.ts'
+import { clientName, clientVersion } from '../../sessions/live-session.ts'
 import type { Continuations } from '../interaction/continuation.ts'
 import type { RunningCalls, TrackedCall } from './running-calls.ts'
 import { callAsTask, isTaskOnlyCall } from './task-only-tools.ts'
@@ -158,6 +158,7 @@ class RunningCall implements Reply, TrackedCall {
       tenant: call.principal.tenant,
       session,
       client: clientName(call),
+      clientVersion: clientVersion(call),
       upstream: this.upstream(),
       era: eraInWords[call.client.era],
       upstreamEra: outcome && eraInWords[outcome.era],
