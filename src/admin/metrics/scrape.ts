@@ -1,11 +1,13 @@
 /**
- * The text of /metrics, in the format of Prometheus. prom-client formats it, a few lines in each turn of the event loop: a
- * gateway with a hundred upstreams has thousands of lines. It is loaded with the first scrape, or when an address is opened.
+ * The text of /metrics, in the format of Prometheus, a few lines in each turn of the event loop: a gateway with a hundred
+ * upstreams has thousands of lines. prom-client, which counts what Node and its process do, is loaded with the first scrape, or
+ * when an address is opened.
  */
-import type { Metric as PromMetric, Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { Clock } from '../../base/clock.ts'
 import { LoopTurns } from '../../base/loop-turns.ts'
 import type { EventSource } from '../../base/events.ts'
+import { headOf, linesOf } from './exposition.ts'
 import { Instruments } from './instruments.ts'
 import { type Metric, type ReadGateway, readState } from './read-state.ts'
 import type { Sample } from './tally.ts'
@@ -20,8 +22,6 @@ export interface Metrics {
 interface Loaded {
   /** What prom-client counts itself: of the process, of Node. */
   readonly registry: Registry
-  /** Empty but for the metric that is formatted at the moment. */
-  readonly pieces: Registry
 }
 
 /** How many lines are formatted before others have their turn, and how long all of it may take of one turn, in milliseconds. */
@@ -37,21 +37,18 @@ export function createMetrics(gateway: ReadGateway & { readonly events: EventSou
     const { collectDefaultMetrics, Registry: PromRegistry } = await import('prom-client')
     const registry = new PromRegistry()
     collectDefaultMetrics({ register: registry })
-    return { registry, pieces: new PromRegistry() }
+    return { registry }
   }
 
   const write = async (): Promise<{ readonly type: string; readonly text: string }> => {
-    const { registry, pieces } = await (loaded ??= load())
+    const { registry } = await (loaded ??= load())
     const turns = new LoopTurns(clock, turnMs)
     const parts: string[] = []
     for (const metric of [...counted(instruments), ...readState(gateway)]) {
-      let isFirst = true
+      parts.push(headOf(metric))
       for (const values of inParts(metric.values)) {
         if (turns.isSpent) await turns.next()
-        const text = await formatted(pieces, metric, values)
-        // The head of a metric is written once.
-        parts.push(isFirst ? text : text.split('\n').slice(2).join('\n'))
-        isFirst = false
+        parts.push(linesOf(metric, values))
       }
     }
     if (turns.isSpent) await turns.next()
@@ -67,18 +64,16 @@ export function createMetrics(gateway: ReadGateway & { readonly events: EventSou
   }
 }
 
-/** The values in parts of as many as are formatted at once; one empty part if there are none. */
+/** The values in parts of as many as are formatted at once. */
 function* inParts(values: Iterable<Sample>): Generator<Sample[]> {
   let part: Sample[] = []
-  let isEmpty = true
   for (const value of values) {
     part.push(value)
     if (part.length < linesAtOnce) continue
     yield part
     part = []
-    isEmpty = false
   }
-  if (part.length > 0 || isEmpty) yield part
+  if (part.length > 0) yield part
 }
 
 /** What was counted, under the names of /metrics. */
@@ -139,13 +134,4 @@ function counted(instruments: Instruments): Metric[] {
       tallies.dropped.samples(),
     ),
   ]
-}
-
-/** The lines of some values of a metric, with its head. */
-function formatted(pieces: Registry, { name, help, type }: Metric, values: readonly Sample[]): Promise<string> {
-  // prom-client asks a metric for its content, and nothing else.
-  const metric = { name, get: () => Promise.resolve({ name, help, type, values, aggregator: 'sum' }) }
-  pieces.clear()
-  pieces.registerMetric(metric as unknown as PromMetric)
-  return pieces.getSingleMetricAsString(name)
 }
