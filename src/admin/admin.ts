@@ -19,7 +19,10 @@ import { createMetrics } from './metrics/scrape.ts'
 import { RecentErrors } from './recent-errors.ts'
 
 export interface AdminNeeds {
-  readonly gateway: Pick<Gateway, 'health' | 'upstreamStates' | 'operations' | 'callsInFlight' | 'overview'> & {
+  readonly gateway: Pick<
+    Gateway,
+    'health' | 'upstreamStates' | 'operations' | 'callsInFlight' | 'overview' | 'acceptDefinitions'
+  > & {
     readonly events: EventSource
   }
   readonly process: OperatedProcess

@@ -170,6 +170,11 @@ export interface ApiAnswers {
   readonly enableUpstream: ApiUpstreamChange
   readonly setBreaker: ApiBreakerChange
   readonly recycleUpstream: { readonly upstream: string; readonly workers: readonly number[] }
+  readonly acceptDefinitions: {
+    readonly upstream: string
+    readonly accepted: number
+    readonly tools: readonly string[]
+  }
   readonly sessions: { readonly total: number; readonly sessions: readonly ApiSession[] }
   readonly session: ApiSession & { readonly history: readonly ApiPastCall[] }
   readonly closeSession: { readonly label: string }

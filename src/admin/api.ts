@@ -17,12 +17,12 @@ export interface QueryParameter {
 /** A member of the body of a POST. */
 export interface BodyMember {
   readonly about: string
-  readonly kind: 'word' | 'count'
+  readonly kind: 'word' | 'text' | 'count'
   /** The words that there are. */
   readonly words?: readonly string[]
   /** Of a count; 1 is the least. */
   readonly max?: number
-  /** Without it the member is required. */
+  /** Without it the member is required, unless it is a text. */
   readonly default?: number
 }
 
@@ -113,6 +113,17 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     about:
       'Has another worker take the place of each: it gets no further call, and ends when its calls are over. Answered at once; `workers` tells when those that it names are gone.',
     errors: noUpstream,
+  },
+  acceptDefinitions: {
+    method: 'POST',
+    path: '/api/v1/upstreams/{upstream}/accept',
+    about:
+      'Shows clients definitions of tools that were held back (`onChange: hold`): all of the upstream, or the one that `hash` names. `upstreams` tells them.',
+    body: { hash: { about: 'The hash of one definition, or the beginning of it; all without it.', kind: 'text' } },
+    errors: {
+      404: 'There is no such upstream, or no definition whose hash begins so.',
+      409: 'Several definitions have hashes that begin so.',
+    },
   },
   sessions: {
     method: 'GET',

@@ -52,13 +52,23 @@ export async function askAdmin<Id extends OperationId>(
       clock,
     )
     const answer = parsed(text)
-    if (status === 200 && isObject(answer)) return answer as unknown as ApiAnswers[Id]
+    if (status === 200) return await answerOf(id, answer)
     if (isObject(answer) && typeof answer['reason'] === 'string' && typeof answer['title'] === 'string')
       throw new AdminError(status, answer['reason'], answer['title'])
     throw new Unanswered(`it answered with status ${status}, and not as mcplex does`)
   } finally {
     awake.stop()
   }
+}
+
+/** The answer as its schema has it; what a newer mcplex says beyond that is left out. @throws Unanswered */
+async function answerOf<Id extends OperationId>(id: Id, answer: unknown): Promise<ApiAnswers[Id]> {
+  // Loaded by verbs alone: an instance that serves has no use for schemas.
+  const { answers } = await import('./schemas.ts')
+  const { data, error } = answers[id].safeParse(answer)
+  if (data === undefined)
+    throw new Unanswered(`it answered as no mcplex of this version does: ${error?.issues[0]?.path.join('.')}`)
+  return data
 }
 
 function parsed(text: string): unknown {

@@ -72,7 +72,9 @@ function bodyOf(members: Readonly<Record<string, BodyMember>>): object {
   const schema = {
     type: 'object',
     properties: Object.fromEntries(Object.entries(members).map(([name, member]) => [name, memberSchema(member)])),
-    required: Object.entries(members).flatMap(([name, { default: standard }]) => (standard === undefined ? name : [])),
+    required: Object.entries(members).flatMap(([name, { kind, default: standard }]) =>
+      kind !== 'text' && standard === undefined ? name : [],
+    ),
     additionalProperties: false,
   }
   return { required: schema.required.length > 0, content: { 'application/json': { schema } } }
@@ -80,6 +82,7 @@ function bodyOf(members: Readonly<Record<string, BodyMember>>): object {
 
 function memberSchema({ about, kind, words, max, default: standard }: BodyMember): object {
   const what = { description: about }
+  if (kind === 'text') return { ...what, type: 'string' }
   if (kind === 'word') return { ...what, type: 'string', enum: words }
   return { ...what, type: 'integer', minimum: 1, maximum: max, default: standard }
 }

@@ -63,7 +63,9 @@ export function readParameters(
       throw bad(`There is no member ${JSON.stringify(name.slice(0, maxTextChars))} of the body here.`)
   for (const [name, member] of Object.entries(members)) {
     const value = body[name] ?? member.default
-    if (member.kind === 'word') texts[name] = wordOf(name, value, member.words)
+    if (member.kind === 'text') {
+      if (value !== undefined) texts[name] = textOf(name, value)
+    } else if (member.kind === 'word') texts[name] = wordOf(name, value, member.words)
     else counts[name] = countOf(name, value, member.max)
   }
   return { segments, counts, texts }
@@ -72,6 +74,11 @@ export function readParameters(
 function wordOf(name: string, value: unknown, words: readonly string[] = []): string {
   if (typeof value === 'string' && words.includes(value)) return value
   throw bad(`${name} of the body is one of: ${words.join(', ')}.`)
+}
+
+function textOf(name: string, value: unknown): string {
+  if (typeof value === 'string' && value.length <= maxTextChars) return value
+  throw bad(`${name} of the body is a text of at most ${maxTextChars} characters.`)
 }
 
 function countOf(name: string, value: unknown, max = Infinity): number {

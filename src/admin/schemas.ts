@@ -12,14 +12,14 @@ const time = z.iso.datetime().describe('A time of ISO 8601.')
 const label = z.string().describe('The first eight characters of the hash of the id of a session, as in the log.')
 const counts = z.record(z.string(), z.number())
 
-const lastError = z.strictObject({
+const lastError = z.object({
   method: z.string(),
   tool: z.string().optional(),
   status: z.string().describe('`tool_error`, `error`, `cancelled`, or the word of a refusal.'),
   at: time,
 })
 
-const session = z.strictObject({
+const session = z.object({
   label,
   endpoint: z.string().describe('Empty for the endpoint of all upstreams.'),
   client: z.string().optional(),
@@ -35,7 +35,7 @@ const session = z.strictObject({
   keptBytes: count,
 })
 
-const call = z.strictObject({
+const call = z.object({
   method: z.string(),
   tool: z.string().optional(),
   upstream: z.string().optional(),
@@ -44,26 +44,26 @@ const call = z.strictObject({
   ageMs: ms,
 })
 
-const heldDefinition = z.strictObject({
+const heldDefinition = z.object({
   tool: z.string(),
   hash: z.string(),
   change: z.string(),
   differs: z.array(z.string()),
 })
 
-const breaker = z.strictObject({
+const breaker = z.object({
   state: z.enum(['closed', 'open', 'half_open']).describe('`half_open`: one call is let through, which decides.'),
   forced: z.boolean().describe('Whether an operator holds it there.'),
   retryInMs: ms.optional().describe('When the next call is let through, in milliseconds from now.'),
 })
 
-const concurrency = z.strictObject({
+const concurrency = z.object({
   limit: count.describe('How many calls may run at once.'),
   adaptive: z.boolean().describe('Whether the limit adapts to what the server bears.'),
   running: count.describe('Calls that have their turn, of all upstreams that share the limit.'),
 })
 
-const upstreamChange = z.strictObject({
+const upstreamChange = z.object({
   upstream: z.string(),
   changed: z.boolean().describe('Whether anything has changed: a pause that is not in force cannot be ended.'),
   access: z.enum(['open', 'paused', 'disabled']),
@@ -73,7 +73,7 @@ const upstreamChange = z.strictObject({
 
 /** The answer of each operation. */
 export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> } = {
-  instance: z.strictObject({
+  instance: z.object({
     pid: count,
     version: z.string(),
     node: z.string(),
@@ -82,12 +82,12 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
     uptimeMs: ms,
     endpoint: z.string().optional(),
     config: z.string().optional().describe('The configuration file.'),
-    memory: z.strictObject({ heldBytes: count, limitBytes: z.number(), rssBytes: count }),
+    memory: z.object({ heldBytes: count, limitBytes: z.number(), rssBytes: count }),
     counts,
   }),
-  upstreams: z.strictObject({
+  upstreams: z.object({
     upstreams: z.array(
-      z.strictObject({
+      z.object({
         name: z.string(),
         kind: z.string(),
         state: z.enum(['starting', 'ready', 'failed', 'unhealthy', 'paused', 'disabled']),
@@ -107,10 +107,10 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
       }),
     ),
   }),
-  workers: z.strictObject({
+  workers: z.object({
     total: count,
     workers: z.array(
-      z.strictObject({
+      z.object({
         upstream: z.string(),
         worker: count.optional().describe('Its number, as the log has it.'),
         state: z.string(),
@@ -131,19 +131,24 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
   resumeUpstream: upstreamChange,
   disableUpstream: upstreamChange,
   enableUpstream: upstreamChange,
-  setBreaker: z.strictObject({
+  setBreaker: z.object({
     upstream: z.string(),
     changed: z.boolean().describe('Whether it was in another state, or was not held there.'),
     breaker,
   }),
-  recycleUpstream: z.strictObject({
+  recycleUpstream: z.object({
     upstream: z.string(),
     workers: z.array(count).describe('The numbers of those that are replaced.'),
   }),
-  sessions: z.strictObject({ total: count, sessions: z.array(session) }),
+  acceptDefinitions: z.object({
+    upstream: z.string(),
+    accepted: count.describe('How many definitions clients see from now on.'),
+    tools: z.array(z.string()).describe('Their tools, the first ones.'),
+  }),
+  sessions: z.object({ total: count, sessions: z.array(session) }),
   session: session.extend({
     history: z.array(
-      z.strictObject({
+      z.object({
         method: z.string(),
         tool: z.string().optional(),
         at: time,
@@ -152,11 +157,11 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
       }),
     ),
   }),
-  closeSession: z.strictObject({ label }),
-  closedSessions: z.strictObject({
+  closeSession: z.object({ label }),
+  closedSessions: z.object({
     total: count,
     sessions: z.array(
-      z.strictObject({
+      z.object({
         label,
         client: z.string().optional(),
         reason: z.string(),
@@ -167,10 +172,10 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
       }),
     ),
   }),
-  errors: z.strictObject({
+  errors: z.object({
     total: count.describe('Errors within the last hour.'),
     errors: z.array(
-      z.strictObject({
+      z.object({
         reason: z.string().describe('`tool_error`, `error` (of the server), or the word of a refusal.'),
         client: z.string().optional(),
         tool: z.string().optional(),
@@ -180,18 +185,18 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
       }),
     ),
   }),
-  drain: z.strictObject({
+  drain: z.object({
     draining: z.boolean(),
     sinceMs: ms.optional().describe('How long it has drained, in milliseconds.'),
     leftMs: ms.optional().describe('How long calls may still take, in milliseconds.'),
     callsInFlight: count,
     waitingFor: z.array(call),
   }),
-  startDrain: z.strictObject({ draining: z.literal(true) }),
+  startDrain: z.object({ draining: z.literal(true) }),
 }
 
 /** What is wrong with a request. [RFC 9457] */
-export const problem: z.ZodType = z.strictObject({
+export const problem: z.ZodType = z.object({
   type: z.literal('about:blank'),
   title: z.string(),
   status: count,

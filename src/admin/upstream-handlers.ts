@@ -2,6 +2,7 @@
 import { sessionLabel } from '../base/ids.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
 import type { BreakerState, ControlState, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
+import { acceptHeld, type AcceptingGateway } from './accept-held.ts'
 import { AdminError } from './admin-error.ts'
 import type {
   ApiBreaker,
@@ -14,7 +15,7 @@ import type {
 import { breakerWords } from './api.ts'
 import type { ApiRequest, Handlers } from './api-request.ts'
 
-export type OperatedUpstreams = Pick<Gateway, 'upstreamStates' | 'operations'>
+export type OperatedUpstreams = Pick<Gateway, 'operations'> & AcceptingGateway
 
 const most = { held: 100, reasonChars: 200 }
 
@@ -28,6 +29,7 @@ type UpstreamHandlers = Pick<
   | 'enableUpstream'
   | 'setBreaker'
   | 'recycleUpstream'
+  | 'acceptDefinitions'
 >
 
 export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHandlers {
@@ -35,7 +37,7 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
   const operated = ({ segments: { upstream = '' } }: ApiRequest): readonly [string, UpstreamOperations] => {
     const operations = gateway.operations(upstream)
     if (operations) return [upstream, operations]
-    throw new AdminError(404, 'upstream_unknown', `There is no upstream ${upstream}.`)
+    throw noUpstream(upstream)
   }
 
   const changed = (name: string, operations: UpstreamOperations, isChanged: boolean): ApiUpstreamChange => {
@@ -50,8 +52,7 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
     },
     async workers({ counts: { limit = 0, offset = 0 }, texts: { upstream } }) {
       const names = (await gateway.upstreamStates()).map(({ name }) => name)
-      if (upstream !== undefined && !names.includes(upstream))
-        throw new AdminError(404, 'upstream_unknown', `There is no upstream ${upstream}.`)
+      if (upstream !== undefined && !names.includes(upstream)) throw noUpstream(upstream)
       const all = names
         .filter((name) => upstream === undefined || name === upstream)
         .flatMap((name) => (gateway.operations(name)?.workers() ?? []).map((facts) => ({ name, facts })))
@@ -99,6 +100,16 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
       void operations.recycle()
       return { upstream: name, workers }
     },
+    async acceptDefinitions({ segments: { upstream = '' }, texts: { hash } }) {
+      const result = await acceptHeld(gateway, upstream, hash)
+      if ('accepted' in result) return { upstream, accepted: result.accepted, tools: result.tools }
+      if (result.fault === 'no upstream') throw noUpstream(upstream)
+      const begins = `of ${upstream} that is held back begins with ${hash}`
+      if (result.fault === 'no definition')
+        throw new AdminError(404, 'definition_unknown', `The hash of no definition ${begins}.`)
+      const hashes = result.hashes.join(', ')
+      throw new AdminError(409, 'definition_ambiguous', `The hash of several definitions ${begins}: ${hashes}.`)
+    },
   }
 }
 
@@ -110,6 +121,10 @@ type ConcurrencyState = NonNullable<ReturnType<UpstreamOperations['state']>['con
 
 function concurrencyOf({ limit, isAdaptive, running }: ConcurrencyState): ApiConcurrency {
   return { limit, adaptive: isAdaptive, running }
+}
+
+function noUpstream(name: string): AdminError {
+  return new AdminError(404, 'upstream_unknown', `There is no upstream ${name}.`)
 }
 
 const closedBreaker: ApiBreaker = { state: 'closed', forced: false }

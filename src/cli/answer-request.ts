@@ -2,30 +2,17 @@
 import type { JsonObject } from '../base/json.ts'
 import type { SecretValues } from '../base/secret-values.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
-import type { Gateway, UpstreamState } from '../gateway/gateway.ts'
+import { acceptHeld, type AcceptingGateway } from '../admin/accept-held.ts'
+import type { UpstreamState } from '../gateway/gateway.ts'
 import { type AnswerRequest, maxAnswerBytes } from './instance-requests.ts'
 
-type Asked = Pick<Gateway, 'acceptDefinitions' | 'upstreamStates'>
-
 /** @param secretValues values that no answer shows */
-export function requestAnswerer(gateway: Asked, secretValues: SecretValues): AnswerRequest {
+export function requestAnswerer(gateway: AcceptingGateway, secretValues: SecretValues): AnswerRequest {
   return async (request) => {
-    const states = await gateway.upstreamStates()
-    if (request.action === 'list') return withoutSecrets(listed(states), secretValues)
-    const state = states.find(({ name }) => name === request.upstream)
-    if (!state) return { fault: 'no upstream' }
-    const { hash } = request
-    if (hash === undefined) return { ...gateway.acceptDefinitions(request.upstream) }
-    const found = state.held.filter((one) => one.hash.startsWith(hash))
-    const [only, ...others] = found
-    if (!only) return { fault: 'no definition' }
-    if (others.length > 0) return { fault: 'ambiguous', hashes: found.slice(0, mostHashes).map((one) => one.hash) }
-    return { ...gateway.acceptDefinitions(request.upstream, new Set([only.hash])) }
+    if (request.action === 'list') return withoutSecrets(listed(await gateway.upstreamStates()), secretValues)
+    return { ...(await acceptHeld(gateway, request.upstream, request.hash)) }
   }
 }
-
-/** The most hashes that a request may have meant, which are told. */
-const mostHashes = 20
 
 /** The most upstreams of a list, and the longest reason of one. */
 const mostUpstreams = 250

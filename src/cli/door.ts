@@ -114,6 +114,8 @@ export async function askDoor<Id extends OperationId>(
 const codes: Readonly<Record<string, readonly [code: FailureCode, ...notes: Failure['notes']]>> = {
   session_unknown: ['session_unknown', ['try', 'mcplex sessions'], ['or', 'mcplex sessions --closed']],
   session_ambiguous: ['session_unknown', ['try', 'more characters of its label']],
+  definition_unknown: ['definition_unknown', ['try', 'mcplex upstreams, to see what is held back']],
+  definition_ambiguous: ['definition_unknown', ['try', 'more characters of its hash']],
   upstream_unknown: ['upstream_unknown', ['try', 'mcplex upstreams, to see the names']],
   unauthorized: ['admin_denied', ['try', 'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has the token']],
 }

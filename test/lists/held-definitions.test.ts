@@ -1,5 +1,5 @@
 /** A server that defines its tools anew: what clients see of that, what operators are told, and how they accept it. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -19,9 +19,9 @@ function runtimeFolder(): string {
   return join(base, 'run')
 }
 
-function start(onChange: string, runtime: string): Promise<Mcplex> {
+function start(onChange: string, runtime: string, options: readonly string[] = []): Promise<Mcplex> {
   const env = { MCPLEX_UPSTREAM__ON_CHANGE: onChange, XDG_RUNTIME_DIR: runtime, TMPDIR: runtime }
-  return mcplexForTest({ server: [server], env })
+  return mcplexForTest({ server: [server], env, options })
 }
 
 /** The description of `echo` that the session is listed, and whether the tool `extra` is. */
@@ -44,6 +44,11 @@ async function run(args: readonly string[], runtime: string): Promise<{ code: nu
   onTestFinished(() => piped.end())
   const code = await piped.exited
   return { code, stderr: piped.stderr() }
+}
+
+function adminUrlOf({ pid }: Mcplex, runtime: string): string {
+  const text = readFileSync(join(runtime, 'mcplex', `${pid}.json`), 'utf8')
+  return (JSON.parse(text) as { admin: { url: string } }).admin.url
 }
 
 const before = { echo: 'Gives back what it gets.', hasExtra: false }
@@ -102,11 +107,24 @@ test('an upstream that does not exist, and an instance that is not there, are na
     code: 1,
     stderr: expect.stringContaining('no mcplex of this user runs') as string,
   })
-  await start('hold', runtime)
-  expect(await run(['upstreams', 'accept', 'other'], runtime)).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('has no upstream other') as string,
-  })
+  const closed = await start('hold', runtime, ['--admin', 'off'])
+  const open = await start('hold', runtime, ['--admin', '127.0.0.1:0'])
+  const url = adminUrlOf(open, runtime)
+  // By a file, by its socket, and by its address.
+  for (const which of [
+    ['--pid', String(closed.pid)],
+    ['--pid', String(open.pid)],
+    ['--admin', url],
+  ]) {
+    expect(await run(['upstreams', 'accept', 'other', ...which], runtime)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no upstream other') as string,
+    })
+    expect(await run(['upstreams', 'accept', 'server', ...which], runtime)).toEqual({
+      code: 0,
+      stderr: 'server: 0 definitions accepted\n',
+    })
+  }
 })
 
 test('lists the servers with what each holds back, and accepts one definition by its hash', async () => {

@@ -15,7 +15,6 @@ import { upstreamsByFile } from './list-by-file.ts'
  */
 export async function upstreams(request: UpstreamsRequest, { env }: Environment, outputs: Outputs): Promise<number> {
   const { action, isJson, isQuiet } = request
-  // This works where the door is closed, too.
   if (action.kind === 'accept') return acceptHeld(action, request, env, outputs)
   if (action.kind === 'list' && request.door.admin === undefined) {
     const { folder, instance } = chooseInstance(request.door, env, false)
