@@ -1,10 +1,23 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
-import { createEvents } from '../base/events.ts'
-import { endedCall } from '../../test/support/ended-call.ts'
+import { type CallEnded, createEvents } from '../base/events.ts'
 import { RecentErrors } from './recent-errors.ts'
 
-const call = { ...endedCall, status: 'upstream_timeout', upstreamEra: undefined, queueMs: undefined }
+const call: CallEnded = {
+  requestId: 'r',
+  method: 'tools/call',
+  tool: 'echo',
+  tenant: 't',
+  session: undefined,
+  client: 'c',
+  clientVersion: '1',
+  upstream: 'files',
+  era: 'stateless',
+  upstreamEra: undefined,
+  status: 'upstream_timeout',
+  durationMs: 1,
+  queueMs: undefined,
+}
 
 test('errors of the last hour are counted by kind, the most frequent first; what the client wanted is none', () => {
   const [events, clock] = [createEvents(), manualClock()]

@@ -2,7 +2,7 @@
 import { sessionLabel } from '../base/ids.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
 import type { BreakerState, ControlState, Gateway, UpstreamOperations, UpstreamState } from '../gateway/gateway.ts'
-import { acceptHeld, type AcceptingGateway } from './accept-held.ts'
+import { acceptDefinitions, type AcceptingGateway } from './accept-definitions.ts'
 import { AdminError } from './admin-error.ts'
 import type {
   ApiBreaker,
@@ -101,7 +101,7 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
       return { upstream: name, workers }
     },
     async acceptDefinitions({ segments: { upstream = '' }, texts: { hash } }) {
-      const result = await acceptHeld(gateway, upstream, hash)
+      const result = await acceptDefinitions(gateway, upstream, hash)
       if ('accepted' in result) return { upstream, accepted: result.accepted, tools: result.tools }
       if (result.fault === 'no upstream') throw noUpstream(upstream)
       const begins = `of ${upstream} that is held back begins with ${hash}`

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../base/json.ts'
 import type { SecretValues } from '../base/secret-values.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
-import { acceptHeld, type AcceptingGateway } from '../admin/accept-held.ts'
+import { acceptDefinitions, type AcceptingGateway } from '../admin/accept-definitions.ts'
 import type { UpstreamState } from '../gateway/gateway.ts'
 import { type AnswerRequest, maxAnswerBytes } from './instance-requests.ts'
 
@@ -10,7 +10,7 @@ import { type AnswerRequest, maxAnswerBytes } from './instance-requests.ts'
 export function requestAnswerer(gateway: AcceptingGateway, secretValues: SecretValues): AnswerRequest {
   return async (request) => {
     if (request.action === 'list') return withoutSecrets(listed(await gateway.upstreamStates()), secretValues)
-    return { ...(await acceptHeld(gateway, request.upstream, request.hash)) }
+    return { ...(await acceptDefinitions(gateway, request.upstream, request.hash)) }
   }
 }
 

@@ -14,8 +14,8 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
   const limit = new LineLimit<string>(clock, linesPerSecond, (message, skipped) =>
     log.info({ what: message, skipped }, 'lines skipped'),
   )
-  const line = (message: string, fields: LogFields): void => {
-    if (limit.allows(message)) log.info(fields, message)
+  const line = (message: string, fields: LogFields | (() => LogFields)): void => {
+    if (limit.allows(message)) log.info(typeof fields === 'function' ? fields() : fields, message)
   }
   const stops = [
     events.on('sessionOpened', (event) =>
@@ -35,28 +35,23 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
         calls: event.calls,
       }),
     ),
-    events.on('callEnded', (event) => {
-      const message = event.status === 'ok' ? 'call' : 'call failed'
-      // The fields are made only of calls that are logged.
-      if (!limit.allows(message)) return
-      log.info(
-        {
-          method: event.method,
-          tool: event.tool,
-          upstream: event.upstream,
-          tenant: event.tenant,
-          session: event.session,
-          client: clientOf(event),
-          era: event.era,
-          upstream_era: event.upstreamEra,
-          status: event.status,
-          req_id: event.requestId,
-          dur_ms: event.durationMs,
-          queue_ms: event.queueMs,
-        },
-        message,
-      )
-    }),
+    events.on('callEnded', (event) =>
+      // There may be many thousands a second: the fields are made only of those that are logged.
+      line(event.status === 'ok' ? 'call' : 'call failed', () => ({
+        method: event.method,
+        tool: event.tool,
+        upstream: event.upstream,
+        tenant: event.tenant,
+        session: event.session,
+        client: clientOf(event),
+        era: event.era,
+        upstream_era: event.upstreamEra,
+        status: event.status,
+        req_id: event.requestId,
+        dur_ms: event.durationMs,
+        queue_ms: event.queueMs,
+      })),
+    ),
     events.on('authDecision', ({ method, result, reason, keyId }) => {
       if (result === 'refused') line('credentials refused', { method, reason, key_id: keyId })
     }),

@@ -258,11 +258,8 @@ export function createSessions(needs: {
         lease.release()
         throw error
       }
-      events.emit('sessionOpened', {
-        ...named(session),
-        clientVersion: clientVersion(session),
-        version: client.version,
-      })
+      const { version } = client
+      events.emit('sessionOpened', { ...named(session), clientVersion: clientVersion(session), version })
       return liveSession
     },
     find(principal, id, isPingAnswer = false) {

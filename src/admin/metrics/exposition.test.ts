@@ -1,6 +1,6 @@
 import { Gauge, Registry } from 'prom-client'
 import { expect, test } from 'vitest'
-import { headOf, linesOf } from './exposition.ts'
+import { headInText, samplesInText } from './exposition.ts'
 
 test('a metric is written as prom-client writes it, whatever its labels are', async () => {
   const registry = new Registry()
@@ -14,11 +14,11 @@ test('a metric is written as prom-client writes it, whatever its labels are', as
     { labels: {}, value: -3 },
   ]
   for (const { labels, value } of values) gauge.set(labels, value)
-  const own = `${headOf({ name, help, type: 'gauge' })}\n${linesOf({ name }, values)}\n`
+  const own = `${headInText({ name, help, type: 'gauge' })}\n${samplesInText({ name }, values)}\n`
   expect(own).toBe(await registry.metrics())
 })
 
 test('a value may have a line of another name, and may be no number', () => {
   const samples = [{ metricName: 'one_bucket', labels: { le: '+Inf' }, value: Number.NaN }]
-  expect(linesOf({ name: 'one' }, samples)).toBe('one_bucket{le="+Inf"} NaN')
+  expect(samplesInText({ name: 'one' }, samples)).toBe('one_bucket{le="+Inf"} NaN')
 })

@@ -3,12 +3,12 @@ import type { Metric } from './read-state.ts'
 import type { Sample } from './tally.ts'
 
 /** The lines that say what a metric is. */
-export function headOf({ name, help, type }: Pick<Metric, 'name' | 'help' | 'type'>): string {
+export function headInText({ name, help, type }: Pick<Metric, 'name' | 'help' | 'type'>): string {
   return `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}`
 }
 
 /** A line for each value of a metric; `values` has one at least. */
-export function linesOf({ name }: Pick<Metric, 'name'>, values: readonly Sample[]): string {
+export function samplesInText({ name }: Pick<Metric, 'name'>, values: readonly Sample[]): string {
   return values.map((sample) => `${sample.metricName ?? name}${labelsOf(sample)} ${numberOf(sample.value)}`).join('\n')
 }
 

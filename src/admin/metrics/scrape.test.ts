@@ -1,10 +1,25 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
-import { createEvents } from '../../base/events.ts'
+import { type CallEnded, createEvents } from '../../base/events.ts'
 import type { Overview } from '../../gateway/gateway.ts'
-import { endedCall as call } from '../../../test/support/ended-call.ts'
 import { createMetrics } from './scrape.ts'
 import { Tally, TimeTally } from './tally.ts'
+
+const call: CallEnded = {
+  requestId: 'r',
+  method: 'tools/call',
+  tool: 'echo',
+  tenant: 't',
+  session: undefined,
+  client: 'c',
+  clientVersion: '1',
+  upstream: 'files',
+  era: 'stateless',
+  upstreamEra: 'stateless',
+  status: 'ok',
+  durationMs: 150,
+  queueMs: 100,
+}
 
 const overview = {
   sessions: () => ({ sessions: [], total: 0 }),

@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client'
 import type { Clock } from '../../base/clock.ts'
 import { LoopTurns } from '../../base/loop-turns.ts'
 import type { EventSource } from '../../base/events.ts'
-import { headOf, linesOf } from './exposition.ts'
+import { headInText, samplesInText } from './exposition.ts'
 import { Instruments } from './instruments.ts'
 import { type Metric, type ReadGateway, readState } from './read-state.ts'
 import type { Sample } from './tally.ts'
@@ -45,10 +45,10 @@ export function createMetrics(gateway: ReadGateway & { readonly events: EventSou
     const turns = new LoopTurns(clock, turnMs)
     const parts: string[] = []
     for (const metric of [...counted(instruments), ...readState(gateway)]) {
-      parts.push(headOf(metric))
+      parts.push(headInText(metric))
       for (const values of inParts(metric.values)) {
         if (turns.isSpent) await turns.next()
-        parts.push(linesOf(metric, values))
+        parts.push(samplesInText(metric, values))
       }
     }
     if (turns.isSpent) await turns.next()

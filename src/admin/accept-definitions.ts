@@ -15,7 +15,7 @@ export type AcceptResult =
 const mostHashes = 20
 
 /** @param hash the beginning of the hash of one definition; undefined for all that the upstream holds back */
-export async function acceptHeld(
+export async function acceptDefinitions(
   gateway: AcceptingGateway,
   upstream: string,
   hash: string | undefined,
