@@ -58,16 +58,20 @@ describe('init', () => {
     expect(stderr).toContain('wrote tools.mjs')
     expect(stderr).toMatch(/next: .* up --watch\n$/)
     expect(mcplex(['check'])).toMatchObject({
-      status: 0,
-      stderr: expect.stringMatching(/^mcplex\.yaml: 1 upstream \(mine\), no problems\n/),
+      status: 78,
+      stderr: expect.stringContaining('imports @modelcontextprotocol/server, mcplex, zod, which are not installed'),
     })
-    expect(values()['upstreams.mine.module']).toMatch(/tools\.mjs$/)
 
     const root = join(import.meta.dirname, '..')
     mkdirSync(join(folder, 'node_modules'))
     for (const name of ['@modelcontextprotocol', 'zod'])
       symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
     symlinkSync(root, join(folder, 'node_modules', 'mcplex'))
+    expect(mcplex(['check'])).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/^mcplex\.yaml: 1 upstream \(mine\), no problems\n/),
+    })
+    expect(values()['upstreams.mine.module']).toMatch(/tools\.mjs$/)
     const { url } = await startModule({ module: join(folder, 'tools.mjs') })
     const session = await openSession(url, { client: 'ada' })
     await session.text('remember', { note: 'one' })

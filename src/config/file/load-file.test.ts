@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { exampleFile } from '../file-document.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import { type LoadedFile, loadFile } from './load-file.ts'
@@ -124,4 +127,15 @@ test.each([
     warnings.map(({ message }) => /the pattern "(.*)" begins with the name of no upstream/.exec(message)?.[1]),
   ).toEqual(stray)
   expect(warnings[0]?.place?.line).toBe(2)
+})
+
+test('a module that imports what is not installed is said to lack it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-load-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'a.mjs'), "import { pool } from 'mcplex/tools'\n")
+  const { missing } = loadText(`upstreams: { a: { module: ${join(folder, 'a.mjs')} } }`)
+  expect(missing).toMatchObject([{ code: 'config_missing', place: { line: 1 } }])
+  expect(missing[0]?.message).toContain('imports mcplex, which is not installed')
+  // Never a name that a registry would look up.
+  expect(missing[0]?.notes.at(-1)?.[1]).toMatch(/^in the folder of the module: npm install .*\//)
 })

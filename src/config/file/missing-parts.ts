@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isProgram, pathOfSystem, programFiles } from '../../base/find-program.ts'
+import { installCommand, missingPackages } from '../../upstreams/module/options.ts'
 import { unenforceableLimits } from '../../upstreams/stdio/options.ts'
 import type { UpstreamSetup } from '../../upstreams/options.ts'
 import type { Problem } from '../problem.ts'
@@ -34,7 +35,17 @@ export function missingParts(
 type Tell = (key: string, fault: string, notes: Problem['notes']) => Problem
 
 function ofModule({ module }: Extract<UpstreamSetup, { kind: 'module' }>, tell: Tell): Problem[] {
-  if (typeof module !== 'string' || kindOf(module) === 'file') return []
+  if (typeof module !== 'string') return []
+  if (kindOf(module) === 'file') {
+    const names = missingPackages(module)
+    if (names.length === 0) return []
+    return [
+      tell('module', `imports ${names.join(', ')}, which ${names.length === 1 ? 'is' : 'are'} not installed`, [
+        ['note', 'packages are looked for in node_modules, beside the module and in the folders above'],
+        ['try', `in the folder of the module: ${installCommand(names)}`],
+      ]),
+    ]
+  }
   const fault = kindOf(module) === undefined ? 'is not there' : 'is no file'
   return [
     tell('module', fault, [

@@ -576,3 +576,10 @@ test('the entry of a running mcplex is known by its URL, whatever its name is', 
     expect.stringContaining('"r" is not served: it runs at a URL'),
   ])
 })
+
+test('an option that a kind of upstream does not have comes with those that it has, by their names in the file', () => {
+  const { problems } = read('upstreams: { a: { module: ./a.mjs, limits: { memory: 512mb } } }')
+  const [, accepted = ''] = problems[0]?.notes.find(([label]) => label === 'accepted') ?? []
+  expect(accepted.split(', ')).toEqual(expect.arrayContaining(['module', 'concurrency', 'breaker', 'pool', 'callIdle']))
+  expect(accepted).not.toMatch(/limits|command|Bytes|Ms/)
+})

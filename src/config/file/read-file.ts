@@ -112,7 +112,7 @@ class FileReader implements ReadFile {
         this.#keyAt(place),
         place.join('.'),
         `is nothing for an upstream with ${upstreamKinds[kind].mark}`,
-        Object.keys(upstreamKinds[kind].options).join(', '),
+        [...new Set(membersOfKind(kind).map((member) => member.path.split('.')[0]))].join(', '),
       )
     }
     if (kind === 'module') this.#module(value, base, values)

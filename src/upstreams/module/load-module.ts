@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { isObject } from '../../base/json.ts'
 import { importAgain } from './failed-imports.ts'
 import { importUrl } from './import-url.ts'
+import { installCommand, missingPackages, packageOf } from './missing-packages.ts'
 import type { ServerFactory } from './options.ts'
 
 /** What is wrong with a module, in words for the operator. */
@@ -29,6 +30,8 @@ export async function loadFactory(file: string): Promise<ServerFactory> {
 }
 
 async function load(path: string): Promise<Record<string, unknown>> {
+  const missing = missingPackages(path)
+  if (missing.length > 0) throw new ModuleError(`${basename(path)} cannot be loaded: ${notInstalled(missing)}`)
   try {
     return await importAgain(importUrl(path))
   } catch (error) {
@@ -113,7 +116,7 @@ function explained(error: unknown, path: string): ModuleError {
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
     if (!existsSync(path)) return new ModuleError(`there is no file ${path}`, error)
     const missing = /Cannot find (?:package|module) '([^']+)'/.exec(words)?.[1]
-    const what = missing === undefined ? words : `${missing} is not installed: npm install ${packageOf(missing)}`
+    const what = missing === undefined ? words : notFound(missing)
     return new ModuleError(`${basename(path)} cannot be loaded: ${what}`, error)
   }
   const kind = extname(path) === '.ts' && code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ? ' (install tsx for it)' : ''
@@ -122,8 +125,18 @@ function explained(error: unknown, path: string): ModuleError {
   return new ModuleError(`${basename(path)} cannot be loaded: ${words}${kind}${line}`, error)
 }
 
-function packageOf(specifier: string): string {
-  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+/** @param specifier a package, a part of one, or a path, as Node names it */
+function notFound(specifier: string): string {
+  const [, folder, rest = ''] = /^(.*[\\/]node_modules[\\/])(.+)$/.exec(specifier) ?? []
+  if (folder === undefined)
+    return /^[./]|^\w+:/.test(specifier) ? `there is no ${specifier}` : notInstalled([packageOf(specifier)])
+  const name = packageOf(rest.replaceAll('\\', '/'))
+  if (!existsSync(join(folder, name))) return notInstalled([name])
+  return `there is no ${specifier}. If ${name} was installed while mcplex was running, start mcplex again: Node keeps what it has not found`
+}
+
+function notInstalled(names: readonly string[]): string {
+  return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} not installed: ${installCommand(names)}`
 }
 
 function codeOf(error: unknown): unknown {

@@ -1,6 +1,9 @@
 /** The settings of an upstream that is a module of this process. */
 import type { OptionTable } from '../../base/option.ts'
 
+/** For `config`, which says what a module lacks. */
+export { installCommand, missingPackages } from './missing-packages.ts'
+
 /** Makes a server object of an official SDK: `McpServer` or `Server`, of either major. A new one at each call. */
 export type ServerFactory = (context: ServerFactoryContext) => unknown
 
