@@ -91,8 +91,8 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   config_exposed: row(
     78,
-    'An address other than loopback would be opened although clients need no credentials.',
-    'Say --auth keys, or --insecure; or listen on 127.0.0.1 behind a reverse proxy that authenticates.',
+    'An address other than loopback would be opened although clients need no credentials. As a warning: other users of this machine can use the file with the token of operators.',
+    'Say --auth keys, or --insecure; or listen on 127.0.0.1 behind a reverse proxy that authenticates. For the file: chmod 600.',
   ),
   config_tls: row(
     78,
@@ -106,7 +106,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   config_missing: row(
     78,
-    'A program, a working directory or a module that the configuration names is not on this machine, or a limit cannot be enforced on it.',
+    'A program, a working directory, a module or the file of a token that the configuration names is not on this machine, a module imports what is not installed, or a limit cannot be enforced here.',
     'Install it or correct its path; for a limit, do what the message says. `mcplex up` serves the other servers meanwhile, and tries this one again.',
   ),
   config_syntax: row(

@@ -1,10 +1,10 @@
 /** Assembles the settings of each tenant: its own, those of the tenant `default` for the rest, and the checks of both. */
 import { idlePatterns, strayPatterns } from '../router/options.ts'
 import { tenantOptions, type TenantSettings } from '../tenants/options.ts'
-import { badName, spotOf } from './assemble-upstreams.ts'
+import { badName } from './assemble-upstreams.ts'
 import { nameShape } from './name-shape.ts'
 import type { Problem } from './problem.ts'
-import type { Provided, ProvidedSettings, ProvidedValue } from './provided.ts'
+import { type Provided, type ProvidedSettings, type ProvidedValue, spotOf } from './provided.ts'
 import { completeSlice, plainDefault } from './slice.ts'
 
 type Tenants = NonNullable<ProvidedSettings['tenants']>

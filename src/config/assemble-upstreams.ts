@@ -3,9 +3,10 @@ import { membersInView, namesProblems, strayPatterns } from '../router/options.t
 import { endpointOptions, type EndpointSettings } from '../gateway/options.ts'
 import { upstreamOptions, type UpstreamSetup } from '../upstreams/options.ts'
 import type { Environment } from './environment.ts'
+import { idleSettings } from './idle-settings.ts'
 import { nameShape } from './name-shape.ts'
 import { type Problem, whereOf } from './problem.ts'
-import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from './provided.ts'
+import { type Provided, type ProvidedSettings, type ProvidedUpstream, spotOf } from './provided.ts'
 import { completeSlice, plainDefault } from './slice.ts'
 import { upstreamKinds, upstreamRows } from './upstream-kinds.ts'
 
@@ -86,7 +87,7 @@ export function checkUpstreams(provided: ProvidedSettings): Problem[] {
         notes: [['try', `another name for the endpoint, such as ${name}-view`]],
       })
   }
-  problems.push(...idleLimits(provided), ...crossedBounds(provided))
+  problems.push(...idleSettings(provided))
   const names = [...upstreams.keys()].filter((name) => nameShape.test(name))
   for (const { of, message } of namesProblems(names, Object.fromEntries(aliases ?? []))) {
     const place = 'upstream' in of ? upstreams.get(of.upstream)?.place : aliasPlaces?.get(of.alias)
@@ -99,37 +100,6 @@ export function checkUpstreams(provided: ProvidedSettings): Problem[] {
     })
   }
   return problems
-}
-
-/** Limits that adapt between two numbers of which the lower is above the upper. */
-function crossedBounds({ upstreams, values: all }: ProvidedSettings): Problem[] {
-  return [...upstreams.values()].flatMap(({ values }): Problem[] => {
-    const [min, max] = ['adaptiveMin', 'adaptiveMax'].map((key) => values.get(key) ?? all.get(`upstream.${key}`))
-    const most = Number(max?.value ?? 0)
-    if (!min || most === 0 || Number(min.value) <= most) return []
-    const message = `${min.quote} is more than adaptiveConcurrency.max, which is ${most}`
-    return [{ code: 'config_value', ...spotOf(min), message, notes: [['accepted', `1 to ${most}`]] }]
-  })
-}
-
-/** Limits that limit nothing, because none of the upstreams that share them says how many calls may run at once. */
-function idleLimits({ upstreams, values: all }: ProvidedSettings): Problem[] {
-  const valueOf = (own: Provided, key: string): ProvidedValue | undefined => own.get(key) ?? all.get(`upstream.${key}`)
-  const sharing = new Map<unknown, ProvidedUpstream[]>()
-  for (const one of upstreams.values()) {
-    const limit = valueOf(one.values, 'limit')?.value ?? ''
-    if (limit !== '') sharing.set(limit, [...(sharing.get(limit) ?? []), one])
-  }
-  return [...sharing.values()].flatMap((ones): Problem[] => {
-    const [first] = ones
-    const isIdle = ones.every(({ values }) =>
-      ['concurrency', 'adaptiveMax'].every((key) => [undefined, 0].includes(valueOf(values, key)?.value as number)),
-    )
-    const limit = first && valueOf(first.values, 'limit')
-    if (!isIdle || !limit) return []
-    const message = `${limit.quote} limits nothing: no server with this limit has a concurrency`
-    return [{ code: 'config_value', ...spotOf(limit), message, notes: [['try', 'concurrency: 5 beside it']] }]
-  })
 }
 
 /** Patterns of endpoints that are probably misspelt, or meant for an upstream that is gone. */
@@ -156,14 +126,6 @@ function showsAnything(
 ): boolean {
   const tools = patterns.filter((pattern) => typeof pattern === 'string')
   return upstreams.length === 0 || membersInView({ tools }, upstreams, Object.fromEntries(aliases)).length > 0
-}
-
-/** Where a value stands, as problems say it. @param where if it was not provided */
-export function spotOf(
-  value: Pick<ProvidedValue, 'where' | 'place'> | undefined,
-  where = '',
-): Pick<Problem, 'where' | 'place'> {
-  return { where: value?.where ?? where, ...(value?.place && { place: value.place }) }
 }
 
 export function badName(where: string, name: string): Problem {

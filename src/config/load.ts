@@ -7,6 +7,7 @@ import { getHeapStatistics } from 'node:v8'
 import { keysFileName } from '../identity/options.ts'
 import { memoryLimit } from '../base/process-memory.ts'
 import { readMarked, writeValue } from './read-option.ts'
+import { tokenFileProblems } from './admin-token.ts'
 import { assemble } from './assemble.ts'
 import type { AdminSettings } from './admin-options.ts'
 import type { ClientSettings } from './client-options.ts'
@@ -39,7 +40,7 @@ export interface Loaded {
   readonly secretValues: readonly string[]
   /** What is probably not meant as it was given. */
   readonly warnings: readonly Problem[]
-  /** Programs, folders and modules of a file that are not there now: their upstreams cannot be started. */
+  /** What a file names and is not there now: programs, folders, modules and packages of upstreams, the file of a token. */
   readonly missing: readonly Problem[]
 }
 
@@ -59,6 +60,8 @@ export function load(typed: Typed, machine: Environment): Loaded {
   const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
   const { log, clients, admin, ...settings } = assemble(all, problems, machine)
   const quote = (path: string): string | undefined => provided.get(path)?.quote
+  // A file that cannot be read ends the command when it opens the address.
+  warnings.push(...tokenFileProblems(admin, provided).warnings)
   return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues: [], warnings, missing: [] }
 }
 

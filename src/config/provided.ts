@@ -1,5 +1,5 @@
 /** What was provided, by a program, the command line or the environment, before defaults and checks. */
-import type { FilePlace } from './problem.ts'
+import type { FilePlace, Problem } from './problem.ts'
 import type { UpstreamKind } from './upstream-kinds.ts'
 
 /** A value with its place, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
@@ -38,4 +38,12 @@ export interface ProvidedSettings {
   readonly aliases?: ReadonlyMap<string, string>
   /** Where each alias stands, if in a file. */
   readonly aliasPlaces?: ReadonlyMap<string, FilePlace>
+}
+
+/** Where a value stands, as problems say it. @param where if it was not provided */
+export function spotOf(
+  value: Pick<ProvidedValue, 'where' | 'place'> | undefined,
+  where = '',
+): Pick<Problem, 'where' | 'place'> {
+  return { where: value?.where ?? where, ...(value?.place && { place: value.place }) }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -138,4 +138,39 @@ test('a module that imports what is not installed is said to lack it', () => {
   expect(missing[0]?.message).toContain('imports mcplex, which is not installed')
   // Never a name that a registry would look up.
   expect(missing[0]?.notes.at(-1)?.[1]).toMatch(/^in the folder of the module: npm install .*\//)
+})
+
+test('settings for all upstreams do nothing only if they do so for each, and are told once', () => {
+  const file = (one: string): string =>
+    `upstream: { breaker: { slowAfter: 5s } }\nupstreams: { one: { command: x${one} }, two: { command: y } }`
+  expect(problemsOf(file(', breaker: { errorPercent: 50 }'))).toEqual([])
+  expect(problemsOf(file(''))).toMatchObject([
+    { code: 'config_value', place: { line: 1 }, message: expect.stringContaining('does nothing without') },
+  ])
+  const env = { MCPLEX_UPSTREAM__BREAKER__SLOW_AFTER: '5s' }
+  expect(problemsOf('upstreams: { one: { command: x }, two: { command: y } }', env)).toHaveLength(1)
+})
+
+test('the file of a token that cannot be used is missing, and one that others can read is warned of', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-load-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'token')
+  const found = (listen: string): LoadedFile =>
+    loadText(`admin: { listen: ${listen}, tokenFile: ${file} }\nupstreams: { one: { command: x } }`)
+  const missing = (listen: string): string[] => found(listen).missing.flatMap(({ where, message }) => [where, message])
+  expect(missing('8081')).toContainEqual(expect.stringMatching(/^admin\.tokenFile .* cannot be read: ENOENT/))
+  expect(missing('off').join()).not.toContain('tokenFile')
+  writeFileSync(file, 'short', { mode: 0o600 })
+  expect(missing('8081')).toContainEqual(expect.stringContaining('holds fewer than 16 characters'))
+  writeFileSync(file, 'a'.repeat(32))
+  expect(missing('8081').join()).not.toContain('tokenFile')
+  for (const [mode, words] of [
+    [0o600, []],
+    [0o640, []],
+    [0o644, [expect.stringContaining('can be read by other users')]],
+    [0o666, [expect.stringContaining('can be written by other users')]],
+  ] as const) {
+    chmodSync(file, mode)
+    expect(found('8081').warnings.map(({ message }) => message)).toEqual(words)
+  }
 })

@@ -5,6 +5,7 @@
 import { dirname } from 'node:path'
 import { upstreamOptions } from '../../upstreams/options.ts'
 import { SecretValues } from '../../base/secret-values.ts'
+import { tokenFileProblems } from '../admin-token.ts'
 import { assemble } from '../assemble.ts'
 import { tenantWarnings } from '../assemble-tenants.ts'
 import { strayPatternProblems } from '../assemble-upstreams.ts'
@@ -60,6 +61,7 @@ export function loadFile(
   const { log, clients, admin, ...settings } = maskingSecrets(file.secretValues, () =>
     assemble(complete, problems, machine),
   )
+  const token = tokenFileProblems(admin, provided.values)
   return {
     settings: Object.freeze(settings),
     log,
@@ -68,10 +70,10 @@ export function loadFile(
     quote: (path) => provided.values.get(path)?.quote ?? quoteOfUpstream(provided, path),
     provided,
     warnings: withoutSecrets(
-      [...warnings, ...strayPatternProblems(provided), ...tenantWarnings(provided)],
+      [...warnings, ...token.warnings, ...strayPatternProblems(provided), ...tenantWarnings(provided)],
       file.secretValues,
     ),
-    missing: withoutSecrets(missingParts(settings.upstreams, upstreams), file.secretValues),
+    missing: withoutSecrets([...missingParts(settings.upstreams, upstreams), ...token.missing], file.secretValues),
     secretValues: file.secretValues,
   }
 }

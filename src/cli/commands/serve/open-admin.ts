@@ -1,9 +1,9 @@
 /** Opens the door for operators, as the settings say: the Unix socket, and an address. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Log } from '../../../base/log.ts'
 import { type Admin, type AdminNeeds, createAdmin } from '../../../admin/admin.ts'
 import { type AdminSettings, adminAddress } from '../../../config/admin-options.ts'
+import { newToken, readAdminToken } from '../../../config/admin-token.ts'
 import { isLoopback } from '../../../transports/http/options.ts'
 import { adminSocketPath } from '../../admin-socket.ts'
 import { CommandFailed } from '../../failures.ts'
@@ -28,9 +28,6 @@ export interface OpenedAdmin {
   /** Cuts all connections; calling it again does nothing. */
   close(): void
 }
-
-/** A shorter token could be guessed. */
-const leastTokenChars = 16
 
 /** @throws CommandFailed if the address or the token cannot be used; nothing is open then */
 export async function openAdmin(needs: OpenAdminNeeds): Promise<OpenedAdmin> {
@@ -84,17 +81,12 @@ async function openSocket(admin: Admin, env: OpenAdminNeeds['env'], log: Log): P
 
 /** @throws CommandFailed */
 function tokenIn(path: string): string {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8').trim()
-  } catch (error) {
-    throw failed(`the file of the token cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  if (text.length >= leastTokenChars && /^[\u0021-\u007e]+$/.test(text)) return text
-  throw failed(`the token in ${path} has fewer than ${leastTokenChars} characters, or others than visible ASCII`)
+  const read = readAdminToken(path)
+  if ('token' in read) return read.token
+  throw failed(`the file of the token, ${path}, ${read.fault}`)
 }
 
 function failed(message: string): CommandFailed {
-  const notes = [['try', 'openssl rand -hex 32 > token && chmod 600 token']] as const
+  const notes = [['try', newToken]] as const
   return new CommandFailed([{ code: 'admin_token', message, notes }])
 }
