@@ -58,7 +58,7 @@ export const modules = {
     instead: ofUpstreams,
   },
   'upstreams/pooling': {
-    may: [...ports, 'upstreams/upstream.ts', ...workerPort],
+    may: [...ports, 'upstreams/upstream.ts', 'upstreams/wait-notices.ts', ...workerPort],
     types: ['upstreams/options.ts'],
     // A real connection as the worker, instead of a mock.
     tests: [
@@ -69,7 +69,7 @@ export const modules = {
     instead: ofPooling,
   },
   'upstreams/control': {
-    may: [...ports, 'upstreams/upstream.ts'],
+    may: [...ports, 'upstreams/upstream.ts', 'upstreams/wait-notices.ts'],
     tests: ['../test/support/random.ts'],
     instead:
       'What stands in front of an upstream knows no kind of server: it has the port alone (upstreams/upstream.ts).',

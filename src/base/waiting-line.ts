@@ -87,6 +87,11 @@ export class WaitingLine<Result, About> {
     last?.refuse(refusalWhenDisplaced(last.about))
   }
 
+  /** How many waits get a result before one of the path that begins now. */
+  ahead(path: readonly string[]): number {
+    return this.#queue.ahead(path)
+  }
+
   /** How many waits get a result before that of `about`, in the line of the path. */
   aheadOf(path: readonly string[], about: About): number {
     const waiter = this.#queue.entries.find((one) => one.about === about)

@@ -74,6 +74,8 @@ export interface Call {
   readonly round?: number
   /** How long the call has taken so far, in milliseconds, if it runs once more: it counts for the time limits. */
   readonly tookMs?: number
+  /** How often its client was told that the call waits, if it was. */
+  readonly waitNotices?: number
   /** For calls that belong together: all run on the worker of the first, and no other call does meanwhile. */
   readonly reservation?: WorkerReservation
   /** Counts the memory that is kept for the call, for no longer than the call lasts. */

@@ -77,6 +77,18 @@ test('a session with a hundred times the calls of another one delays it by a tur
   expect(beside).toBeLessThan(alone + 1000)
 })
 
+test('a call that waits for a worker is told its place, as one that waits for its turn is', async () => {
+  const { url, counts } = await startUpstreams({ own: { ...echo, pool: 1, callsPerProcess: 1 } })
+  await allReady(url)
+  const [first, second] = [await openSession(url), await openSession(url)]
+  const slow = first.response('slow', { ms: 7000 })
+  await eventually('it runs', async () => (await counts())['workerCalls'] === 1)
+  const answered = await second.call('echo', { text: 'served' }, { id: 9, progressToken: 'p' })
+  expect(textOf(await responseTo(answered, 9))).toBe('served')
+  expect(answered.text).toContain('"progressToken":"p","progress":-1,"message":"The call waits for its turn: place 1')
+  await slow
+})
+
 test('a call that waits for its user keeps no turn, and goes on when it is answered', async () => {
   const { url, counts } = await startUpstreams({ own: { ...echo, mode: 'session', concurrency: 1 } })
   const [asked, other] = [await openSession(url, { capabilities: { elicitation: {} } }), await openSession(url)]

@@ -4,13 +4,14 @@
  * turn in time is refused at once, and that calls of an upstream that is held do not keep back those of another one.
  */
 import type { Cancel } from '../../base/cancel.ts'
+import { CallTimes } from '../../base/call-times.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call } from '../../protocol/call.ts'
+import type { Place } from '../wait-notices.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import type { AdaptiveBounds } from './adaptive-step.ts'
-import { CallTimes } from './call-times.ts'
 import { type ConcurrencyState, longestPauseMs } from './operations.ts'
 
 /** An upstream whose calls come to the line. */
@@ -34,14 +35,6 @@ export interface CallTurn {
    * @param waitedMs how much of that the server had no part in, in milliseconds
    */
   end(isMeasured: boolean, waitedMs?: number): void
-}
-
-/** Where a call stands that waits. */
-export interface Place {
-  /** How many calls have their turn before it. */
-  readonly ahead: number
-  /** In how many milliseconds it probably has its own; undefined if that is not known. */
-  readonly expectedMs: number | undefined
 }
 
 export interface TurnWait {

@@ -26,7 +26,7 @@ import {
 import { Pause } from './pause.ts'
 import { Retries, type RetrySettings } from './retries.ts'
 import type { ControlledUpstream, UpstreamControlNeeds } from './upstream-control-needs.ts'
-import { waitForTurn } from './wait-notices.ts'
+import { waitForTurn } from './wait-for-turn.ts'
 
 export class UpstreamControl implements UpstreamOperations, LineMember {
   readonly name: string
@@ -241,12 +241,12 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     const { clock, current } = this.#needs
     const isNextRound = call.worker !== undefined
     const sinceMs = clock.now()
-    const turn = isNextRound
-      ? await nextTurn(this.#callNeeds.resume, call.cancel)
+    const { turn, waitNotices } = isNextRound
+      ? { turn: await nextTurn(this.#callNeeds.resume, call.cancel), waitNotices: 0 }
       : yield* waitForTurn(call, (cancel) => this.#line.wait(this, call, cancel), clock)
     const waitedMs = clock.now() - sinceMs
     const runsOn = isNextRound ? upstream : (current() ?? upstream)
-    const outcome = yield* new ControlledReply(() => this.#begin(call, runsOn, turn))
+    const outcome = yield* new ControlledReply(() => this.#begin({ ...call, waitNotices }, runsOn, turn))
     return { ...outcome, queueMs: (outcome.queueMs ?? 0) + waitedMs }
   }
 

@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { type Call, forget, type Outcome, type Reply } from '../../protocol/call.ts'
+import { untilGiven } from '../wait-notices.ts'
 import type { Worker, WorkerCall } from '../worker.ts'
 import { endWithCall } from './end-with-call.ts'
 import { hasOtherLevel, setLogLevel } from './group-log-level.ts'
@@ -30,6 +31,10 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
   const local = answerWithoutWorker(group, call)
   if (local) return local
   const isAlone = group.exclusive || group.attribution === 'session'
+  const giveBack = (late: Worker): void => {
+    late.unreserve()
+    pool.callEnded()
+  }
   let queueMs = 0
   let worker: Worker
   let pending: WorkerCall | undefined
@@ -40,8 +45,9 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
     else {
       const sinceMs = clock.now()
       const given = pool.wait(group, call)
-      const canBeAsked = group.attribution === 'session' && call.session !== undefined
-      worker = canBeAsked ? yield* group.waitingCalls.until(given, (late) => giveBack(late, pool)) : await given
+      const wait = { call, given, place: () => pool.placeOf(group, call), giveBack, clock }
+      const mayCarry = group.attribution === 'session' && call.session !== undefined
+      worker = mayCarry ? yield* group.waitingCalls.until(wait) : (yield* untilGiven(wait)).given
       queueMs += clock.now() - sinceMs
     }
     try {
@@ -65,6 +71,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
     notifications.subscriptionsOf(group).noteSubscribe(worker, call.params?.value['uri'])
   }
   const stopListening = call.cancel.onCancel(() => pending.fail(new Refusal('cancelled')))
+  const startedMs = clock.now()
   let outcome: Outcome | undefined
   try {
     for (;;) {
@@ -79,13 +86,8 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
     stopListening()
     worker.finish(pending, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
     endWithCall(group, worker, call, outcome)
+    if (outcome) pool.callRan(clock.now() - startedMs)
     pool.callEnded()
     needs.ownLists.callEnded(group, worker)
   }
-}
-
-/** A worker was given to a call that is over. */
-function giveBack(worker: Worker, pool: Pool): void {
-  worker.unreserve()
-  pool.callEnded()
 }

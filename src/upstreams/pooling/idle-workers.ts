@@ -26,6 +26,25 @@ export function longestIdle(
 }
 
 /**
+ * In how many milliseconds the first of these may be ended so that another one can start, if none is used meanwhile;
+ * undefined if none rests.
+ * @param minIdleMs how long a worker of a group must have been idle, in milliseconds
+ */
+export function untilEvictable(
+  idle: Iterable<Pick<WorkerSlot, 'worker' | 'owner'>>,
+  nowMs: number,
+  minIdleMs: (group: IsolationGroup) => number,
+): number | undefined {
+  let least: number | undefined
+  for (const { worker, owner } of idle) {
+    if (!worker || !owner.group) continue
+    const leftMs = Math.max(0, worker.idleSinceMs + minIdleMs(owner.group) - nowMs)
+    least = Math.min(least ?? leftMs, leftMs)
+  }
+  return least
+}
+
+/**
  * Ends the workers of a group that have been idle since `sinceMs`, in milliseconds of the clock; a group that clients share
  * keeps one.
  * @param min how many a group that all clients share keeps

@@ -3,14 +3,7 @@
  * state that a replaced worker needs again. Groups with different keys share nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
-import {
-  type Caller,
-  type ClientKey,
-  type EraName,
-  type Filter,
-  principalKey,
-  type WorkerId,
-} from '../../protocol/call.ts'
+import { type Call, type Caller, type EraName, type Filter, principalKey, type WorkerId } from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
@@ -45,10 +38,13 @@ export interface WorkerOwner {
   source: string | undefined
 }
 
+/** What the line has to know of a call. */
+export type WaitingCall = Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>
+
 /** A call that waits in line for a worker of its group. */
 export interface QueuedCall {
   readonly group: IsolationGroup
-  readonly clientKey: ClientKey
+  readonly call: WaitingCall
   /** Since when, in milliseconds of the clock. */
   readonly sinceMs: number
 }

@@ -306,3 +306,47 @@ test('calls wait on after a failed start while another worker of their group ser
   await settled()
   expect(given).toBe(first)
 })
+
+/** A shared pool of one worker that runs two calls, both taken, after calls that took four seconds each. */
+async function takenPool() {
+  const { groups, pool } = createFixture('shared', 1)
+  const group = groups.of(callOf('a'))
+  for (let calls = 0; calls < 9; calls++) pool.callRan(4000)
+  const workers = [await pool.wait(group, callOf('a')), await pool.wait(group, callOf('b'))]
+  return { pool, group, workers }
+}
+
+test('a call that waits for a worker has a place in the fair line, and a time by what calls took of late', async () => {
+  const { pool, group } = await takenPool()
+  const calls = [callOf('a'), callOf('a'), callOf('a'), callOf('b')]
+  for (const call of calls) void pool.wait(group, call).catch(() => {})
+  const places = calls.map((call) => pool.placeOf(group, call))
+  expect(places[0]).toEqual({ ahead: 0, expectedMs: 2000 })
+  expect(places[3], 'one of each client in turn').toEqual({ ahead: 1, expectedMs: 4000 })
+  expect(places[2]).toEqual({ ahead: 3, expectedMs: 8000 })
+})
+
+test('a call that cannot have a worker in time is refused at once, and told when it could have one', async () => {
+  const { pool, group } = await takenPool()
+  const ends = Array.from({ length: 6 }, (_, at) => pool.wait(group, callOf(`${at}`)).catch(asRefusal))
+  await settled()
+  expect(pool.waiting).toBe(5)
+  expect(await ends[5]).toMatchObject({ code: 'overloaded', retryAfterMs: 2000 })
+  clock.advance(queueWaitMs)
+  expect(await ends[0], 'those that may come in time wait').toMatchObject({ code: 'overloaded', retryAfterMs: 12_000 })
+})
+
+test('a session without a worker is told when the first idle one of another may be ended', async () => {
+  const { groups, pool } = createFixture('session', 1)
+  const worker = await pool.wait(groups.of(callOf('a')), callOf('a'))
+  worker.unreserve()
+  const second = callOf('b')
+  const refused = pool.wait(groups.of(second), second).catch(asRefusal)
+  await settled()
+  expect(pool.placeOf(groups.of(second), second)).toEqual({ ahead: 0, expectedMs: undefined })
+  worker.reserve()
+  clock.advance(queueWaitMs - 1000)
+  worker.unreserve()
+  clock.advance(1000)
+  expect(await refused).toMatchObject({ code: 'overloaded', retryAfterMs: 4000 })
+})

@@ -9,10 +9,13 @@ import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
+import type { Place } from '../wait-notices.ts'
 import type { Worker } from '../worker.ts'
+import { chooseWorker } from './choose-worker.ts'
 import { endIdleWorkersOf, longestIdle } from './idle-workers.ts'
 import type { IdleChecks } from './idle-checks.ts'
-import { hasLasting, type IsolationGroup, isLeaving, type QueuedCall, workersOf } from './isolation-group.ts'
+import { hasLasting, type IsolationGroup, type QueuedCall, type WaitingCall, workersOf } from './isolation-group.ts'
+import { isWorkerExpected, PoolWaits } from './pool-waits.ts'
 import { waitedTooLong } from './waited-too-long.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
@@ -54,12 +57,11 @@ export interface PoolNeeds {
 
 /** More starts at once than this only make each of them slower. */
 const startsAtOnce = Math.max(2, cpus().length * 2)
-/** The longest that a call waits for the end of a worker that is to be replaced: half of the time that clients give a request. */
-const longestReplacementMs = 30_000
 
 export class Pool {
   readonly #needs: PoolNeeds
   readonly #line: WaitingLine<Worker, QueuedCall>
+  readonly #waits: PoolWaits
   /** The starts in progress. */
   readonly #starts = new Set<Promise<Worker>>()
   /** Groups with waiting calls for which there was no slot, as of the last pass over the line. */
@@ -70,6 +72,10 @@ export class Pool {
 
   constructor(needs: PoolNeeds) {
     this.#needs = needs
+    const { clock, slots, settings } = needs
+    const callsPerWorker = (group: IsolationGroup): number => this.#callsPerWorker(group)
+    const minIdleMs = (group: IsolationGroup): number => this.#minIdleMs(group)
+    this.#waits = new PoolWaits({ callsPerWorker, minIdleMs, reserve: settings.poolReserve, slots, clock })
     this.#line = new WaitingLine({
       clock: needs.clock,
       bound: needs.queue,
@@ -104,15 +110,30 @@ export class Pool {
    * A worker for the call as soon as there is one, with a place reserved for it.
    * Throws `draining`, `overloaded` (the line is full, or the wait was too long), `upstream_unavailable`, `cancelled`.
    */
-  wait(group: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<Worker> {
+  wait(group: IsolationGroup, call: WaitingCall): Promise<Worker> {
     if (this.#closed) return Promise.reject(new Refusal('draining'))
     if (call.cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
-    const queued: QueuedCall = { group, clientKey: call.clientKey, sinceMs: this.#needs.clock.now() }
-    const worker = this.#line.wait([call.fairnessKey], queued, this.#needs.queueWaitMs, call.cancel)
-    if (!worker) return Promise.reject(new Refusal('overloaded'))
+    const { clock, queueWaitMs } = this.#needs
+    const path = [call.fairnessKey]
+    const refusal = this.#waits.refusalAtOnce(group, this.#line.size, () => this.#line.ahead(path), queueWaitMs)
+    if (refusal) return Promise.reject(refusal)
+    const queued: QueuedCall = { group, call, sinceMs: clock.now() }
+    const worker = this.#line.wait(path, queued, queueWaitMs, call.cancel)
+    if (!worker) return Promise.reject(new Refusal('overloaded', this.#waits.again(group, this.#line.size)))
     group.queued.add(queued)
     this.#serveAndEvict()
     return worker
+  }
+
+  /** Where a call stands that waits. */
+  placeOf(group: IsolationGroup, call: WaitingCall): Place {
+    const queued = [...group.queued].find((one) => one.call === call)
+    return this.#waits.placeOf(group, queued, queued ? this.#line.aheadOf([call.fairnessKey], queued) : 0)
+  }
+
+  /** A call has run to its end, for so long, in milliseconds. */
+  callRan(ms: number): void {
+    this.#waits.ran(ms)
   }
 
   /** A call has ended: a waiting call may take its place on the worker. */
@@ -153,24 +174,8 @@ export class Pool {
     this.#line.drain(new Refusal('draining'))
   }
 
-  #hasCapacity(worker: Worker, group: IsolationGroup, client: ClientKey): boolean {
-    const { state } = worker
-    if (state !== 'idle' && state !== 'busy') return false
-    if (worker.pinnedTo !== undefined && worker.pinnedTo !== client) return false
-    if (worker.callsLeft <= 0 || worker.callsInFlight >= this.#callsPerWorker(group)) return false
-    return this.#needs.idleChecks.isReady(worker, group)
-  }
-
-  /** The worker that is pinned to the client or named by the call if it has capacity, else the one with the fewest calls. */
   #workerFor(group: IsolationGroup, client: ClientKey, id?: WorkerId): Worker | undefined {
-    let best: Worker | undefined
-    for (const worker of group.workers) {
-      if (!this.#hasCapacity(worker, group, client)) continue
-      if (worker.pinnedTo !== undefined) return worker
-      if (id !== undefined && worker.id === id) return worker
-      if (!best || worker.callsInFlight < best.callsInFlight) best = worker
-    }
-    return best
+    return chooseWorker(group, client, id, this.#callsPerWorker(group), this.#needs.idleChecks)
   }
 
   #callsPerWorker(group: IsolationGroup): number {
@@ -205,7 +210,7 @@ export class Pool {
 
   /** A worker for a waiting call, with a place reserved for it. Without one, one may be started. */
   readonly #serve = (queued: QueuedCall): Worker | undefined => {
-    const worker = this.#workerFor(queued.group, queued.clientKey)
+    const worker = this.#workerFor(queued.group, queued.call.clientKey)
     if (worker) worker.reserve()
     else this.#grow(queued)
     return worker
@@ -286,14 +291,10 @@ export class Pool {
 
   /** The refusal of a call that has waited for long enough; undefined if a worker is expected for it. */
   #refusalWhenDue({ group, sinceMs }: QueuedCall): Refusal | undefined {
-    const { starts, workers, restarts } = group
-    const now = this.#needs.clock.now()
-    // A call waits on while a worker is started for it, which has a deadline of its own, and while there is a slot
-    // but too many workers are being started at once.
-    const isNext = this.#starts.size >= startsAtOnce && this.#needs.slots.free > 0
-    const isPausing = !hasLasting(group) && restarts.pauseMs(now) > 0
-    const isReplaced = now - sinceMs < longestReplacementMs && [...workers].some(isLeaving)
-    const isExpected = starts.size > 0 || isNext || isPausing || isReplaced || this.#needs.idleChecks.isAsking(group)
-    return isExpected ? undefined : waitedTooLong(workers, this.#needs.isOnlyOne())
+    const { clock, slots, idleChecks, isOnlyOne } = this.#needs
+    // A call waits on while there is a slot but too many workers are being started at once.
+    const isNext = this.#starts.size >= startsAtOnce && slots.free > 0
+    if (isNext || idleChecks.isAsking(group) || isWorkerExpected(group, sinceMs, clock.now())) return undefined
+    return waitedTooLong(group.workers, isOnlyOne(), this.#waits.again(group, this.#line.size))
   }
 }

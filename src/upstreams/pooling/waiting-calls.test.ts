@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
-import type { InputRequest } from '../../protocol/call.ts'
+import { manualClock } from '../../base/clock.ts'
+import type { Call, InputRequest } from '../../protocol/call.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
+import type { CallWait } from '../wait-notices.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
 /** An input request, and its answers. */
@@ -21,12 +23,37 @@ function need(): { needed: Promise<string>; give: (value: string) => void; refus
   return { needed, give, refuse }
 }
 
+const clock = manualClock()
+
+/** A wait of a call whose client wants log messages. */
+function wait<Given>(given: Promise<Given>, giveBack: (given: Given) => void = () => {}): CallWait<Given> {
+  const call = { session: 's' } as Call
+  return { call, given, giveBack, place: () => ({ ahead: 1, expectedMs: 2500 }), clock }
+}
+
+test('a client is told after five seconds of waiting, and again, how far its call is', async () => {
+  const calls = new WaitingCalls()
+  const { needed, give } = need()
+  const call = calls.until(wait(needed))
+  for (let times = 0; times < 2; times++) {
+    const told = call.next()
+    clock.advance(5000)
+    expect((await told).value).toMatchObject({
+      method: 'notifications/message',
+      params: { value: { level: 'info', data: 'The call waits for its turn: place 2 in line, about 3 s from now.' } },
+    })
+  }
+  const end = call.next()
+  give('a process')
+  expect(await end).toEqual({ done: true, value: 'a process' })
+})
+
 test('an input request goes to the call that has waited longest, and not to one that waits no more', async () => {
   const calls = new WaitingCalls()
   expect(calls.take(question().inputRequest)).toBe(false)
   const [first, second] = [need(), need()]
   const left: string[] = []
-  const [one, other] = [first, second].map(({ needed }) => calls.until(needed, (value) => left.push(value)))
+  const [one, other] = [first, second].map(({ needed }) => calls.until(wait(needed, (value) => left.push(value))))
   const [asked, waits] = [one?.next(), other?.next()]
   const { inputRequest } = question()
   expect(calls.take(inputRequest)).toBe(true)
@@ -47,7 +74,7 @@ test('a call that ends while its client is asked gives back its worker, and answ
   const calls = new WaitingCalls()
   const left: string[] = []
   const { needed, give } = need()
-  const call = calls.until(needed, (value) => left.push(value))
+  const call = calls.until(wait(needed, (value) => left.push(value)))
   const asked = call.next()
   const [seen, unseen] = [question(), question()]
   calls.take(seen.inputRequest)

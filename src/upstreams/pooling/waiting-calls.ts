@@ -4,8 +4,9 @@
  * no other stream. [2025-11-25 transports, sending messages: requests on the stream of a POST relate to its request]
  */
 import { Wakeup } from '../../base/wakeup.ts'
-import type { InputRequest } from '../../protocol/call.ts'
+import type { InputRequest, Update } from '../../protocol/call.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
+import { type CallWait, untilGiven } from '../wait-notices.ts'
 
 export class WaitingCalls {
   /** In the order of arrival. */
@@ -21,40 +22,23 @@ export class WaitingCalls {
   }
 
   /**
-   * Waits for what a call needs, and yields the input requests of its client meanwhile. A worker has a bounded number
-   * of open input requests, so the list is short.
-   * @param leave called with what was needed if the call has ended before it came
+   * Waits for what a call needs, and yields meanwhile the input requests for its client, and how far the call is. A worker
+   * has a bounded number of open input requests, so the list is short. Throws what `untilGiven` throws.
    */
-  async *until<Needed>(
-    needed: Promise<Needed>,
-    leave: (needed: Needed) => void,
-  ): AsyncGenerator<InputRequest, Needed, void> {
+  async *until<Given>(wait: CallWait<Given>): AsyncGenerator<Update, Given, void> {
     const inputRequests: InputRequest[] = []
-    let isSettled = false
-    let isTaken = false
     const wakeup = new Wakeup()
     const give = (inputRequest: InputRequest): void => {
       inputRequests.push(inputRequest)
       wakeup.notify()
     }
-    const settled = (): void => {
-      isSettled = true
-      wakeup.notify()
-    }
-    needed.then(settled, settled)
     this.#calls.add(give)
     try {
-      while (!isSettled) {
-        const inputRequest = inputRequests.shift()
-        if (inputRequest) yield inputRequest
-        else await wakeup.next()
-      }
-      isTaken = true
-      return await needed
+      const { given } = yield* untilGiven({ ...wait, others: () => inputRequests.shift() }, wakeup)
+      return given
     } finally {
       this.#calls.delete(give)
       for (const request of inputRequests) request.answer(errorAnswer(-32603, 'The call is over'))
-      if (!isTaken) needed.then(leave, () => undefined)
     }
   }
 }

@@ -1,5 +1,5 @@
-/** How long the calls of a line take. */
-import { LeastDuration } from '../../base/least-duration.ts'
+/** How long calls take: for how long others probably wait that come after them. */
+import { LeastDuration } from './least-duration.ts'
 
 /** So many calls count as those of late. */
 const fewCalls = 8

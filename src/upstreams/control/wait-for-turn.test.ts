@@ -2,9 +2,9 @@
 import { beforeEach, expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
 import { type ManualClock, manualClock } from '../../base/clock.ts'
-import type { Call, Update } from '../../protocol/call.ts'
+import type { Call } from '../../protocol/call.ts'
 import { CallLine, type CallTurn, type LineMember } from './call-line.ts'
-import { waitForTurn } from './wait-notices.ts'
+import { waitForTurn } from './wait-for-turn.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const member: LineMember = { name: 'mine', isHeld: false, heldForMs: 0, heldUntilMs: 0, room: Infinity }
@@ -20,7 +20,7 @@ beforeEach(() => {
   running = line.take(member)
 })
 
-function wait(session: string, tenant = 'default'): [AsyncGenerator<Update, CallTurn, void>, Cancel] {
+function wait(session: string, tenant = 'default'): [ReturnType<typeof waitForTurn>, Cancel] {
   const call: Call = {
     id: '1',
     method: 'tools/call',
@@ -54,7 +54,7 @@ test('a turn goes to the next call if its client has not read its last notice fo
   // The other one is told its place, too, and then has its turn.
   expect(await turn).toMatchObject({ value: { method: 'notifications/progress' } })
   const { value } = await other.next()
-  expect(value).toHaveProperty('end')
+  expect(value).toHaveProperty('turn')
   await expect(unread.next()).rejects.toMatchObject({ code: 'overloaded' })
   expect([line.running, line.waiting(member)]).toEqual([1, 0])
 })
@@ -72,8 +72,8 @@ test('a client that reads in time has its turn', async () => {
   clock.advance(10_000)
   await settled()
   expect(line.running).toBe(1)
-  expect(value).toHaveProperty('end')
-  if (value && 'end' in value) value.end(true)
+  expect(value).toHaveProperty('turn')
+  if (value && 'turn' in value) value.turn.end(true)
   expect(line.running).toBe(0)
 })
 
