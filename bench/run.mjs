@@ -12,7 +12,22 @@ import { printProfile } from './lib/profile.mjs'
 import { createReport } from './lib/report.mjs'
 import { generator, servers } from './lib/servers.mjs'
 
-const names = ['call', 'bridge', 'list', 'session', 'idle', 'crowd', 'memory', 'streams', 'field', 'several', 'module']
+const names = [
+  'call',
+  'bridge',
+  'list',
+  'session',
+  'idle',
+  'crowd',
+  'memory',
+  'streams',
+  'field',
+  'several',
+  'module',
+  'guarded',
+  'knee',
+  'fair',
+]
 const args = process.argv.slice(2)
 const known = new Set([...names, '--quick', '--profile'])
 const unknown = args.filter((arg) => !known.has(arg))

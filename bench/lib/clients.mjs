@@ -80,10 +80,10 @@ export class Crowd {
 
   /**
    * Each client sends as soon as it has its answer, for `ms` or until `calls` are sent. `tool` is the name of echo there,
-   * `names` those of all tools, sorted and joined by commas.
+   * `names` those of all tools, sorted and joined by commas. With more `wires` than clients, a client has several requests in
+   * flight.
    */
-  closed({ what, tool, names, ms = Infinity, calls = Infinity }) {
-    const wires = this.#clients.length
+  closed({ what, tool, names, ms = Infinity, calls = Infinity, wires = this.#clients.length }) {
     return this.#run({ what, tool, names, wires }, (ready, issue) => {
       const end = performance.now() + ms
       let left = calls
@@ -91,7 +91,7 @@ export class Crowd {
         const now = performance.now()
         if (now >= end || left <= 0) return false
         left -= 1
-        issue(wire, this.#clients[wire.index], now)
+        issue(wire, this.#clients[wire.index % this.#clients.length], now)
         return true
       }
       for (const wire of ready.free.splice(0)) if (!ready.onFree(wire)) ready.free.push(wire)

@@ -28,9 +28,9 @@ async function until(words, look) {
 }
 
 /** Starts a command and resolves to a running server once `endpointOf(stdout so far)` finds its endpoint. */
-async function start(name, prefix, command, endpointOf) {
+async function start(name, prefix, command, endpointOf, env = {}) {
   const [file, ...args] = [...prefix, ...command]
-  const process_ = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const process_ = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   running.add(process_)
   let out = ''
   let err = ''
@@ -127,6 +127,9 @@ export function servers(place) {
       return up(prefix, { mine: { module: at('../module.mjs'), ...stateless } }, options)
     },
 
+    /** `mcplex up` with these servers. `options`: those of all, and `{ limits?, env?, words? }`. */
+    mcplexUp: (upstreams, options = {}) => up(prefix, upstreams, options),
+
     async mcpProxy() {
       const entry = at('../node_modules/mcp-proxy/dist/bin/mcp-proxy.mjs')
       if (!existsSync(entry)) install()
@@ -143,15 +146,17 @@ export function servers(place) {
 
 /** `mcplex up` with a file of these servers. */
 async function up(prefix, upstreams, options) {
+  const { limits, env = {}, words: more = [] } = options
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-bench-'))
-  const file = { listen: { port: 0 }, limits: { maxConnections: 20_000 }, upstreams }
+  const file = { listen: { port: 0 }, limits: { maxConnections: 20_000, ...limits }, upstreams }
   writeFileSync(join(folder, 'mcplex.yaml'), JSON.stringify(file))
-  const words = ['up', '--config', join(folder, 'mcplex.yaml'), '--json', '--log-level', 'warn']
+  const words = ['up', '--config', join(folder, 'mcplex.yaml'), '--json', '--log-level', 'warn', ...more]
   const server = await start(
     'mcplex',
     prefix,
     [process.execPath, ...nodeOptions(options), mcplexEntry, ...words],
     readyLine,
+    env,
   )
   const stop = () => server.stop().finally(() => rmSync(folder, { recursive: true }))
   return { ...server, stop }
