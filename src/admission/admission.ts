@@ -14,8 +14,11 @@ import type { LimitSettings } from './options.ts'
 export interface Admission {
   /** A free place, or undefined if there is none. */
   take(): Lease | undefined
-  /** A place as soon as one is free. Rejects with `overloaded`, `cancelled` or `draining`. */
-  wait(client: string, cancel: Cancel): Promise<Lease>
+  /**
+   * A place as soon as one is free, in turns that are fair between tenants by their weights, and then between the clients
+   * of each. Rejects with `overloaded`, `cancelled` or `draining`.
+   */
+  wait(path: readonly [tenant: string, client: string], cancel: Cancel): Promise<Lease>
   /** Refuses all waiting clients, and every later wait, while the gateway drains. */
   close(): void
   readonly held: number
@@ -25,15 +28,20 @@ export interface Admission {
 /** How often idle sessions are evicted while clients wait, in milliseconds. */
 const evictEveryMs = 250
 
-/** @param evict frees up to `wanted` places of clients that are gone; called while clients wait */
+/**
+ * @param evict frees up to `wanted` places of clients that are gone; called while clients wait
+ * @param weightOf the weight of a tenant, at least 1
+ */
 export function createAdmission(
   settings: Pick<LimitSettings, 'maxConnections' | 'queue' | 'queueWaitMs'>,
   clock: Clock,
   evict: (wanted: number) => void = () => {},
+  weightOf: (tenant: string) => number = () => 1,
 ): Admission {
   const line = new WaitingLine<Lease, undefined>({
     clock,
     bound: settings.queue,
+    weightOf: ([tenant = '', ...client]) => (client.length === 0 ? weightOf(tenant) : 1),
     refusalWhenDue: () => new Refusal('overloaded'),
   })
   let evicting: Timer | undefined
@@ -59,12 +67,12 @@ export function createAdmission(
 
   return {
     take,
-    wait(client, cancel) {
+    wait(path, cancel) {
       if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
       if (closed) return Promise.reject(new Refusal('draining'))
       const free = take()
       if (free) return Promise.resolve(free)
-      const place = line.wait([client], undefined, settings.queueWaitMs, cancel)
+      const place = line.wait(path, undefined, settings.queueWaitMs, cancel)
       if (!place) return Promise.reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
       if (!evicting) evictWhileWaiting()
       return place

@@ -15,6 +15,7 @@ export type RefusalCode =
   | 'events_expired'
   | 'unknown_tenant'
   | 'rate_limited'
+  | 'tenant_at_capacity'
   | 'too_many_calls'
   | 'memory_share_exceeded'
   | 'overloaded'
@@ -69,6 +70,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'A limit of your tenant is reached.',
     'Wait for `retryAfterMs`: then the same request is allowed, if no other one comes before it. The operator finds the limits of a tenant in `tenants`, and `dryRun` there counts without refusing.',
+  ),
+  tenant_at_capacity: row(
+    -32603,
+    429,
+    'later',
+    'Your tenant has as many clients or calls as it may have at once.',
+    'End sessions that are not needed, or wait for answers. `scope` says of what there are too many, clients or calls; the operator can raise `maxConnections` and `maxCalls` of the tenant.',
   ),
   too_many_calls: row(
     -32603,

@@ -18,6 +18,7 @@ import type { Call, ClientKey, Reply } from '../protocol/call.ts'
 import type { NamedByRequest } from '../router/target.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { RateLimits } from '../tenants/rate-limits.ts'
+import type { TenantUse } from '../tenants/tenant-use.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { admitMessage, type AdmitNeeds } from './admit.ts'
 import { type Answers, createAnswers } from './answers.ts'
@@ -48,6 +49,7 @@ export interface SharedServices {
   readonly suspended: SuspendedCalls
   readonly runningCalls: RunningCalls
   readonly rateLimits: RateLimits
+  readonly tenantUse: TenantUse
   readonly clientMemory: ClientMemory
   readonly nextClientKey: () => ClientKey
   readonly timers: CoarseTimers
@@ -135,6 +137,7 @@ export function createEndpoint(
     drain,
     overload,
     rateLimits: shared.rateLimits,
+    tenantUse: shared.tenantUse,
     operationOf,
     catalog,
     admission,

@@ -21,6 +21,7 @@ import { createToolStates } from '../sessions/tool-states.ts'
 import type { BreakerState, BreakerWord, ControlState, UpstreamOperations } from '../upstreams/control/operations.ts'
 import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { RateLimits } from '../tenants/rate-limits.ts'
+import { TenantUse } from '../tenants/tenant-use.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit } from './admit.ts'
@@ -115,14 +116,8 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     log,
     changed: (served) => [endpoints, lateStarts].forEach((one) => one.changed(served)),
   })
-  const streams = createJournalledStreams({
-    journals: backplane.journals,
-    settings: settings.sessions,
-    memory,
-    timers,
-    clock,
-    expiredText,
-  })
+  const { journals } = backplane
+  const streams = createJournalledStreams({ journals, settings: settings.sessions, memory, timers, clock, expiredText })
   const sessions = createSessions({
     backplane,
     memory,
@@ -146,10 +141,12 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const identity = createCallerIdentity({ parts: needs, sessions, clock, log, events })
   const drain = createDrain(clock)
   const rateLimits = new RateLimits(settings.tenants, { clock, log })
+  const tenantUse = new TenantUse(settings.tenants)
   const admission = createAdmission(
     settings.limits,
     clock,
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
+    (tenant) => tenantUse.weightOf(tenant),
   )
   const queues = (): QueueFill[] => {
     const { queue: bound } = limits
@@ -184,6 +181,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     drain,
     overload,
     rateLimits,
+    tenantUse,
     pendingInput: createPendingInput(timers, settings.sessions.answerTimeoutMs),
     suspended,
     runningCalls,
@@ -245,6 +243,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     sessions,
     identity,
     rateLimits,
+    tenantUse,
     log,
     started: () => started,
   })
@@ -270,7 +269,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   return {
     events,
-    overview: createOverview({ sessions, runningCalls, upstreams, drain, state, limits, rateLimits, clock }),
+    overview: createOverview({ sessions, runningCalls, upstreams, drain, state, limits, rateLimits, tenantUse, clock }),
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),

@@ -20,6 +20,7 @@ import { taskFollowUps } from '../protocol/methods.ts'
 import { checkParams } from '../protocol/params.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { RateLimits } from '../tenants/rate-limits.ts'
+import { bothLeases, type TenantUse } from '../tenants/tenant-use.ts'
 import { callBytes } from './calls/run-call.ts'
 import { type OperationOf, operationsIn } from './charged-operations.ts'
 import type { ClientMemory } from './client-memory.ts'
@@ -41,6 +42,7 @@ export interface MessageGateNeeds {
   readonly drain: Pick<Drain, 'draining' | 'enter'>
   readonly overload: Pick<Overload, 'step' | 'isOff' | 'busyCalls' | 'refusal'>
   readonly rateLimits: Pick<RateLimits, 'isActive' | 'charge'>
+  readonly tenantUse: Pick<TenantUse, 'take'>
   readonly operationOf: OperationOf
   readonly limits: Pick<LimitSettings, 'callsPerSession'>
   readonly catalog: Pick<Catalog, 'isList' | 'mirrorsHeaders' | 'mirrored'>
@@ -181,17 +183,27 @@ export function checkParamHeaders(request: GatedRequest, { catalog }: MessageGat
   return checkMirroredParams(caller, rpcRequest, request.inbound, catalog)
 }
 
-/** Refuses with: `overloaded`, `cancelled`, `draining`. */
+/** Refuses with: `tenant_at_capacity`, `overloaded`, `cancelled`, `draining`. */
 export function takePlace(request: GatedRequest, needs: MessageGateNeeds): Promise<void> | void {
   if (!needsPlace(request, needs)) return
   const { inbound } = request
+  const { tenant } = request.principal
+  const ofTenant = needs.tenantUse.take(tenant, 'clients')
   const free = needs.admission.take()
-  if (!free)
-    return needs.admission.wait(inbound.connection, inbound.closed).then((lease) => {
-      request.place = lease
+  if (free) {
+    request.place = bothLeases(free, ofTenant)
+    return
+  }
+  return needs.admission.wait([tenant, inbound.connection], inbound.closed).then(
+    (lease) => {
+      request.place = bothLeases(lease, ofTenant)
       refuseNewWork(request, needs)
-    })
-  request.place = free
+    },
+    (error: unknown) => {
+      ofTenant?.release()
+      throw error
+    },
+  )
 }
 
 /** A session has a place for its whole life, a client without one for each call or subscription. */
@@ -201,7 +213,7 @@ function needsPlace(request: GatedRequest, needs: MessageGateNeeds): boolean {
   return request.kind === 'sse_stream' || isStatelessCall(request, needs) || isSubscription(request)
 }
 
-/** Refuses with: `memory_share_exceeded`, `overloaded`. */
+/** Refuses with: `tenant_at_capacity`, `memory_share_exceeded`, `overloaded`. */
 export function takeMemory(request: GatedRequest, needs: MessageGateNeeds): void {
   if (request.callRequests.length > 0) {
     // Set before they are admitted, so that a refusal gives back what was taken before it.
@@ -209,6 +221,8 @@ export function takeMemory(request: GatedRequest, needs: MessageGateNeeds): void
     request.calls = calls
     for (const rpcRequest of request.callRequests) calls.push(admitCall(request.liveSession, rpcRequest, needs))
   } else if (isStatelessCall(request, needs)) {
+    // A call without a session lasts as long as its place.
+    request.place = bothLeases(request.place, needs.tenantUse.take(request.principal.tenant, 'calls'))
     request.memory = needs.clientMemory.account(request.inbound.connection)
     const resumes = request.state?.kind === 'suspended'
     reserve(request.memory, (resumes ? 0 : callBytes) + heldBytesOf(request.rpcRequest?.params))

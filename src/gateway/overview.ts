@@ -9,6 +9,7 @@ import type { PastCall } from '../protocol/past-call.ts'
 import { knownMethod } from '../protocol/methods.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { LimitView, RateLimits } from '../tenants/rate-limits.ts'
+import type { TenantUse, TenantUseView } from '../tenants/tenant-use.ts'
 import type { RunningCalls, TrackedCall } from './calls/running-calls.ts'
 import type { GatewayState } from './health.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
@@ -61,6 +62,8 @@ export interface Overview {
   counts(): Readonly<Record<string, number>>
   /** The rates and quotas of tenants, with what has been decided under each. */
   tenantLimits(): readonly LimitView[]
+  /** What tenants use at once, of those that use something. */
+  tenantUse(): readonly TenantUseView[]
   readonly memory: { readonly heldBytes: number; readonly limitBytes: number }
   readonly limits: { readonly maxConnections: number }
   readonly isDraining: boolean
@@ -83,6 +86,7 @@ export interface OverviewNeeds {
   readonly state: () => Pick<GatewayState, 'counts' | 'memory'>
   readonly limits: { readonly maxConnections: number }
   readonly rateLimits: Pick<RateLimits, 'view'>
+  readonly tenantUse: Pick<TenantUse, 'view'>
   readonly clock: Clock
 }
 
@@ -152,6 +156,7 @@ export function createOverview(needs: OverviewNeeds): Overview {
     upstreamCounts: () => upstreams.all.map((served) => [served.name, served.counts()] as const),
     counts: () => state().counts,
     tenantLimits: () => needs.rateLimits.view(),
+    tenantUse: () => needs.tenantUse.view(),
     get memory() {
       return state().memory
     },

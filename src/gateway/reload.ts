@@ -7,6 +7,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { CallerIdentity } from './caller-identity.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { RateLimits } from '../tenants/rate-limits.ts'
+import type { TenantUse } from '../tenants/tenant-use.ts'
 import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
 import { createReloadTurns, type WantedReload, type Turn } from './reload-turns.ts'
@@ -47,6 +48,7 @@ export interface ReloadNeeds {
   readonly sessions: Pick<Sessions, 'all' | 'end'>
   readonly identity: Pick<CallerIdentity, 'prepare'>
   readonly rateLimits: Pick<RateLimits, 'replace'>
+  readonly tenantUse: Pick<TenantUse, 'replace'>
   readonly log: Log
   /** Settles when the gateway has started; undefined if it was not started. */
   readonly started: () => Promise<unknown> | undefined
@@ -63,7 +65,7 @@ export interface Reload {
 
 /** Takes over other settings, and replaces upstreams; `reload-turns.ts` has the order of reloads. */
 export function createReload(needs: ReloadNeeds): Reload {
-  const { inForce, upstreams, endpoints, sessions, identity, rateLimits, log } = needs
+  const { inForce, upstreams, endpoints, sessions, identity, rateLimits, tenantUse, log } = needs
 
   const reload = async ({ settings, replaced }: WantedReload, turn: Turn): Promise<ReloadReport> => {
     const started = needs.started()
@@ -95,6 +97,7 @@ export function createReload(needs: ReloadNeeds): Reload {
     const retired = upstreams.put(Object.keys(setupsInForce), prepared)
     const gone = endpoints.replace(inForce.settings)
     rateLimits.replace(tenants)
+    tenantUse.replace(tenants)
     for (const served of retired) {
       // Between two rounds a call is at no worker. Where members are merged, any call may be one of those.
       const hasRounds = served.facts?.instance !== undefined

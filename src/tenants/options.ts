@@ -13,6 +13,12 @@ export interface TenantSettings {
   readonly tools: readonly string[]
   readonly prompts: readonly string[]
   readonly resources: readonly string[]
+  /** Clients at once: sessions, and exchanges of clients without a session. */
+  readonly maxConnections: number
+  /** Calls in flight. */
+  readonly maxCalls: number
+  /** Its share of places that become free, against other tenants that wait. */
+  readonly weight: number
   /** How many operations the tenant may begin: `1000/min, burst 200`; empty for any number. */
   readonly rate: string
   /** The burst of `rate` if that has none; 0 for as many as its points. */
@@ -102,6 +108,32 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     default: [],
     shape: names,
     why: 'Without patterns, every endpoint at which the tenant may use something.',
+  },
+  maxConnections: {
+    kind: 'count',
+    about:
+      'Clients of the tenant at once: sessions, and exchanges in flight of clients without a session. Further ones are refused with `tenant_at_capacity`, 429; those that wait for a place of the instance count.',
+    default: 1000,
+    min: 0,
+    max: 1_000_000,
+    why: 'As many as `limits.maxConnections` allows all tenants together by default: set it lower where several tenants share an instance.',
+  },
+  maxCalls: {
+    kind: 'count',
+    about: 'Calls of the tenant in flight, at all servers. Further ones are refused with `tenant_at_capacity`, 429.',
+    default: 256,
+    min: 0,
+    max: 1_000_000,
+    why: 'Four sessions with as many calls as a session may have; a tenant that needs more is known.',
+  },
+  weight: {
+    kind: 'count',
+    about:
+      'The share of the tenant when clients wait for a place: a tenant with weight 4 gets four places while one with weight 1 gets one.',
+    default: 1,
+    min: 1,
+    max: 1000,
+    why: 'Tenants are equal unless they pay for more.',
   },
   rate: {
     kind: 'text',

@@ -15,6 +15,8 @@ export type ReadGateway = Pick<Gateway, 'operations'> & { readonly overview: Ove
 
 /** The most combinations of tenant, scope and decision that are shown. */
 const mostDecisions = 3000
+/** The most tenants whose use is shown. */
+const mostTenants = 500
 
 /** More upstreams than this are shown as one. */
 const mostUpstreams = 500
@@ -71,8 +73,15 @@ export function* readState({ operations, overview }: ReadGateway): Generator<Met
   yield* ofTenants(overview)
 }
 
-/** What was decided under the limits of tenants. Tenants without a name in the settings count as `default`. */
+/** What tenants use at once, and what was decided under their limits. Tenants without a name in the settings count as `default`. */
 function* ofTenants(overview: Overview): Generator<Metric> {
+  const used = overview.tenantUse().slice(0, mostTenants)
+  const samples = (figure: 'clients' | 'calls'): Sample[] =>
+    used.map(({ tenant, [figure]: value }) => ({ labels: { tenant }, value }))
+  if (used.length > 0) {
+    yield gauge('mcplex_tenant_clients', 'Clients of a tenant that have a place, or wait for one.', samples('clients'))
+    yield gauge('mcplex_tenant_calls', 'Calls of a tenant in flight.', samples('calls'))
+  }
   const sum = new Map<string, Sample>()
   for (const { tenant, scope, allowed, refused, wouldRefuse } of overview.tenantLimits())
     for (const [decision, count] of Object.entries({ allowed, refused, would_refuse: wouldRefuse })) {

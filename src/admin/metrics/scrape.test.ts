@@ -44,6 +44,7 @@ const overview = {
     ],
   ],
   counts: () => ({ clients: 7, calls: 6, overloadStep: 2, loopDelayMs: 40 }),
+  tenantUse: () => [{ tenant: 'acme', clients: 3, maxClients: 5, calls: 2, maxCalls: 9 }],
   tenantLimits: () =>
     ['a', 'b'].map((of) => ({
       tenant: 'acme',
@@ -82,6 +83,8 @@ test('a scrape has what was counted and what there is, each metric with one head
   const lines = text.split('\n')
   for (const line of [
     'mcplex_calls_total{upstream="files",method="tools/call",status="ok"} 3',
+    'mcplex_tenant_clients{tenant="acme"} 3',
+    'mcplex_tenant_calls{tenant="acme"} 2',
     'mcplex_ratelimit_decisions_total{tenant="acme",scope="tool",decision="refused"} 4',
     'mcplex_calls_total{upstream="_none",method="tools/call",status="overloaded"} 1',
     'mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call"} 3',

@@ -19,21 +19,33 @@ export interface AdmittedCall extends Lease {
 
 /**
  * Admits a call: from now on its params count as memory of its session, and it counts among the calls of its session
- * and of the gateway. Throws `memory_share_exceeded` or `overloaded` if its params cannot be kept.
+ * of its tenant, and of the gateway. Throws `tenant_at_capacity`, and `memory_share_exceeded` or `overloaded` if its params
+ * cannot be kept.
  */
 export function admitCall(
   liveSession: LiveSession,
   request: RequestMessage,
-  needs: { readonly drain: Pick<Drain, 'enter'>; readonly clock: Clock },
+  needs: {
+    readonly drain: Pick<Drain, 'enter'>
+    readonly tenantUse: { take(tenant: string, what: 'calls'): Lease | undefined }
+    readonly clock: Clock
+  },
 ): AdmittedCall {
   const memory = new Portion(liveSession.memory)
-  reserve(memory, callBytes + heldBytesOf(request.params))
+  const ofTenant = needs.tenantUse.take(liveSession.session.principal.tenant, 'calls')
+  try {
+    reserve(memory, callBytes + heldBytesOf(request.params))
+  } catch (error) {
+    ofTenant?.release()
+    throw error
+  }
   const cancel = new Cancel()
   const inFlight = liveSession.addCall(idKey(request.id), cancel)
   const leave = needs.drain.enter(cancel)
   const release = (): void => {
     liveSession.liveness.seenAtMs = needs.clock.now()
     memory.close()
+    ofTenant?.release()
     liveSession.removeCall(inFlight)
     leave()
   }
