@@ -178,6 +178,22 @@ describe('mcplex reload', () => {
     })
   })
 
+  test('tells other limits of a server that goes on, and what needs a restart until that is taken back', async () => {
+    const { running } = await up(withServers('one', 'two'))
+    const told = async (): Promise<string[]> => {
+      const command = run(['reload', '--config', file(), '--json'])
+      expect(await command.exit()).toBe(0)
+      return (JSON.parse(command.stdout()) as { lines: string[] }).lines
+    }
+    put(`admin: { listen: 8099 }\n${withServers('one', 'two')}`)
+    await expect.poll(() => isLogged(running, 'some changes need a restart'), { timeout: 30_000 }).toBe(true)
+    expect(await told()).toEqual(['needs a restart: admin.listen'])
+    put(`upstream: { concurrency: 7, breaker: { errorPercent: 50 } }\n${withServers('one', 'two')}`)
+    expect((await told()).slice(-1)).toEqual(['changed: one, two'])
+    const adjusted = expect.objectContaining({ adjusted: ['one', 'two'] }) as unknown
+    await expect.poll(() => running.log(), { timeout: 30_000 }).toContainEqual(adjusted)
+  })
+
   test('says whose tools have other names now; check says it before', async () => {
     await up(withServers('one'))
     const reloaded = async (): Promise<Record<string, unknown>> => {

@@ -74,6 +74,8 @@ export function createReload(needs: ReloadNeeds): Reload {
     const next = settings ?? inForce.settings
     const report = compareSettings(inForce.settings, next, replaced)
     const { added, changed, removed } = report
+    const { upstreams: before } = inForce.settings
+    const adjusted = report.kept.filter((name) => !isDeepStrictEqual(before[name], next.upstreams[name]))
     const takeIdentity = prepareIdentity(identity, next)
     const setups = Object.entries(next.upstreams).filter(([name]) => changed.includes(name) || added.includes(name))
     const prepared = await upstreams.prepare(setups, turn.interrupted)
@@ -122,12 +124,13 @@ export function createReload(needs: ReloadNeeds): Reload {
         {
           added,
           changed,
+          adjusted,
           removed,
           endpoints_added: of.added,
           endpoints_changed: of.changed,
           endpoints_removed: of.removed,
           tenants: [...named.added, ...named.changed, ...named.removed],
-          needs_restart: needsRestart,
+          ...(needsRestart.length > 0 && { needs_restart: needsRestart }),
         },
         'the settings were read again',
       )

@@ -18,13 +18,15 @@ export function changeOf(
     [`upstreams.${name}.${key}`, `upstream.${key}`].some(
       (path) => (before.quote(path) ?? next.quote(path)) !== undefined,
     )
-  const isResized = (name: string): boolean =>
-    (['pool', 'spares'] as const).some(
-      (key) => before.settings.upstreams[name]?.[key] !== next.settings.upstreams[name]?.[key] && isSaid(name, key),
-    )
+  // What stands in front of a server that goes on, and how many processes it may have.
+  const isAdjusted = (name: string): boolean => {
+    const earlier = new Map<string, unknown>(Object.entries(before.settings.upstreams[name] ?? {}))
+    const later = Object.entries(next.settings.upstreams[name] ?? {})
+    return later.some(([key, value]) => !isDeepStrictEqual(earlier.get(key), value) && isSaid(name, key))
+  }
   return {
     added,
-    changed: [...changed, ...kept.filter(isResized)],
+    changed: [...changed, ...kept.filter(isAdjusted)],
     removed,
     endpoints,
     tenants,

@@ -77,8 +77,7 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
     if (!isNothing(found)) lastChange = { change: found, because, at: new Date(wallMs()).toISOString() }
     else if (lastChange) {
       const { change: before, ...earlier } = lastChange
-      const needsRestart = [...new Set([...found.needsRestart, ...before.needsRestart])]
-      const change = { ...before, needsRestart }
+      const change = { ...before, needsRestart: found.needsRestart }
       const since = `nothing has changed since ${earlier.at}, when it was applied because ${earlier.because}:`
       return { change, earlier, lines: [since, ...linesOf(change)] }
     }
@@ -104,7 +103,8 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
         ...next.missing.map(({ where, message }) => `${where}  error: ${message}`),
       )
       const report = await gateway.reload(next.settings)
-      const needsRestart = [...report.needsRestart, ...ofCommand(current, next)].map(pathOf)
+      // What differs from the start, so that it is told until the restart, and no more if it is taken back.
+      const needsRestart = [...report.needsRestart, ...ofCommand(loaded, next)].map(pathOf)
       if (needsRestart.length > 0) log.warn({ needs_restart: needsRestart }, 'some changes need a restart')
       const before = current
       current = next
@@ -146,9 +146,9 @@ function pathOf(name: string): string {
 }
 
 /** Options of the command alone that differ: they are read at the start. */
-function ofCommand(current: Loaded, next: Loaded): string[] {
+function ofCommand(atStart: Loaded, next: Loaded): string[] {
   return (['log', 'clients', 'admin'] as const).flatMap((module) => {
-    const before = new Map<string, unknown>(Object.entries(current[module]))
+    const before = new Map<string, unknown>(Object.entries(atStart[module]))
     const changed = Object.entries(next[module]).filter(([key, value]) => !isDeepStrictEqual(before.get(key), value))
     return changed.map(([key]) => `${module}.${key}`)
   })

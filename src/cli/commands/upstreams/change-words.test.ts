@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { changeInWords, recycleInWords } from './change-words.ts'
+import { changeInWords, recycleInWords, waitInWords } from './change-words.ts'
 
 const paused = { upstream: 'slow', changed: true, access: 'paused', resumesInMs: 299_998, waiting: 0 } as const
 const still = { waits: false, draining: false }
@@ -29,4 +29,13 @@ test('one worker is replaced when its calls are over, several when theirs are', 
     'slow: 1 worker is replaced when its calls are over',
     'slow: 2 workers are replaced when their calls are over',
   ])
+})
+
+test('a wait for workers says which are only starting', () => {
+  expect(waitInWords('slow', ['starting'])).toBe(
+    'slow waits for 1 worker: 1 still starting, to be replaced after its start',
+  )
+  expect(waitInWords('slow', ['retiring', 'starting', 'starting'])).toBe(
+    'slow waits for 3 workers: 2 still starting, to be replaced after their start; 1 with calls, or ending',
+  )
 })

@@ -11,6 +11,18 @@ export function recycleInWords(upstream: string, count: number, waits: boolean):
   return `${upstream}: ${workers} ${count === 1 ? 'is replaced when its' : 'are replaced when their'} calls are over`
 }
 
+/** What a replacement waits for. @param states of the workers that have not ended */
+export function waitInWords(upstream: string, states: readonly string[]): string {
+  const starting = states.filter((state) => state === 'starting').length
+  const parts = [
+    ...(starting > 0
+      ? [`${starting} still starting, to be replaced after ${starting === 1 ? 'its' : 'their'} start`]
+      : []),
+    ...(states.length > starting ? [`${states.length - starting} with calls, or ending`] : []),
+  ]
+  return `${upstream} waits for ${states.length === 1 ? '1 worker' : `${states.length} workers`}: ${parts.join('; ')}`
+}
+
 /** What has become of it, and what else is in force. */
 export function changeInWords(
   kind: Exclude<UpstreamChange, 'recycle'>,

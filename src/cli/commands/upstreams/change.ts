@@ -4,12 +4,15 @@ import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
 import { askDoor, type Door } from '../../door.ts'
 import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
-import { changeInWords, recycleInWords } from './change-words.ts'
+import { changeInWords, recycleInWords, waitInWords } from './change-words.ts'
 import type { UpstreamChange, UpstreamsAction } from './command.ts'
 
 type Change = Extract<UpstreamsAction, { readonly kind: UpstreamChange }>
 
 const lookEveryMs = 250
+
+/** What is waited for is told after this time. */
+const quietMs = 2000
 
 /** The longest wait of `--wait`: calls may take an hour, and `mcplex upstreams` shows those that are left. */
 const longestWaitMs = 600_000
@@ -30,10 +33,20 @@ export async function changeUpstream(
     const { workers } = await askDoor(door, 'recycleUpstream', { segments })
     const sinceMs = clock.now()
     const old = new Set(workers)
-    if (waits)
-      await until(door, upstream, 'workers that are to be replaced', () =>
-        areGone(door, upstream, old, clock.now() - sinceMs),
-      )
+    if (waits) {
+      let told = ''
+      await until(door, upstream, 'workers that are to be replaced', async () => {
+        const left = await statesLeft(door, upstream, old, clock.now() - sinceMs)
+        const line = waitInWords(upstream, left)
+        // What ends at once needs no word.
+        if (left.length > 0 && line !== told && clock.now() - sinceMs >= quietMs) {
+          if (isJson) stdout.write(`${JSON.stringify({ event: 'waiting', pid: door.pid, upstream, states: left })}\n`)
+          else if (!isQuiet) stderr.write(`${line}\n`)
+          told = line
+        }
+        return left.length === 0
+      })
+    }
     tell({ upstream, workers, waited: waits }, recycleInWords(upstream, workers.length, waits))
     return 0
   }
@@ -76,14 +89,23 @@ async function look(
 
 const pageSize = 1000
 
-/** @param agoMs when they were to be replaced: a reload meanwhile numbers its workers anew */
-async function areGone(door: Door, upstream: string, replaced: ReadonlySet<number>, agoMs: number): Promise<boolean> {
+/**
+ * The states of workers that are to be replaced and have not ended.
+ * @param agoMs when they were to be replaced: a reload meanwhile numbers its workers anew
+ */
+async function statesLeft(
+  door: Door,
+  upstream: string,
+  replaced: ReadonlySet<number>,
+  agoMs: number,
+): Promise<string[]> {
+  const left: string[] = []
   for (let offset = 0; ; offset += pageSize) {
     const { total, workers } = await askDoor(door, 'workers', { query: { upstream, limit: pageSize, offset } })
     const isOld = ({ worker, state, ageMs }: ApiWorker): boolean =>
       worker !== undefined && replaced.has(worker) && state !== 'ended' && ageMs >= agoMs
-    if (workers.some(isOld)) return false
-    if (offset + workers.length >= total || workers.length === 0) return true
+    left.push(...workers.filter(isOld).map(({ state }) => state))
+    if (offset + workers.length >= total || workers.length === 0) return left
   }
 }
 
