@@ -207,6 +207,7 @@ export const packages = {
   cockatiel: { in: ['upstreams/control'], instead: 'Only what stands in front of an upstream breaks its circuit.' },
   commander: { in: ['cli'], instead: 'Only the command parses arguments.' },
   'eventsource-parser': { in: ['client'], instead: 'Only what reads the streams of others parses events.' },
+  jose: { in: ['identity'], instead: 'Only identity looks at tokens.' },
   'jsonc-parser': {
     in: ['cli', 'config/file'],
     instead: 'Only `mcplex config` edits files that people wrote, and config/file reads them.',

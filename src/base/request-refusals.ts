@@ -15,6 +15,7 @@ export type RequestRefusalCode =
   | 'not_acceptable'
   | 'method_not_allowed'
   | 'unauthorized'
+  | 'insufficient_scope'
   | 'not_found'
   | 'forbidden_origin'
   | 'forbidden_host'
@@ -100,7 +101,14 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     401,
     'changed',
     'Valid credentials are required.',
-    'Send an API key with every request, in the header `Authorization: Bearer KEY` (or `X-Api-Key: KEY`), never in the address. The operator makes one with `mcplex keys create`; the log has the reason of each refusal.',
+    'Send an API key or a token with every request, in the header `Authorization: Bearer ...` (a key also in `X-Api-Key`), never in the address. The operator makes a key with `mcplex keys create`; issuers of tokens are named in the metadata that WWW-Authenticate points to. The log has the reason of each refusal.',
+  ),
+  insufficient_scope: row(
+    -32600,
+    403,
+    'changed',
+    'The credentials do not grant what this request needs.',
+    'Get a token with the scopes that WWW-Authenticate names. The operator decides with auth.scopes which requests need which.',
   ),
   not_found: row(
     -32600,

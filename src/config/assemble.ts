@@ -150,6 +150,7 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
       message: `${methods.quote} asks for credentials and accepts requests without`,
       notes: [['accepted', 'none alone, or others without it']],
     })
+  problems.push(...oauthProblems(values, provided))
   const [tlsCert, tlsKey] = [values.get('http.tlsCert'), values.get('http.tlsKey')]
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']
@@ -163,6 +164,31 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
     })
   }
   return problems
+}
+
+/** Tokens are accepted only with issuers and an address to be for, and these do nothing without tokens. */
+function oauthProblems(values: Values, provided: Provided): Problem[] {
+  const methods = values.get('auth.methods')
+  const isOAuth = Array.isArray(methods) && methods.includes('oauth')
+  const issuers = values.get('auth.issuers')
+  const hasIssuers = Array.isArray(issuers) && issuers.length > 0
+  if (isOAuth === hasIssuers && (!isOAuth || values.get('auth.publicUrl') !== undefined)) return []
+  const from = provided.get(isOAuth ? 'auth.methods' : 'auth.issuers')
+  const missing = !isOAuth ? 'auth.methods: [oauth]' : hasIssuers ? 'auth.publicUrl' : 'auth.issuers'
+  return [
+    {
+      code: 'config_value',
+      where: from?.where ?? 'auth',
+      ...(from?.place && { place: from.place }),
+      message: `${from?.quote ?? 'auth'} does nothing without ${missing}`,
+      notes: [
+        [
+          'try',
+          isOAuth ? 'issuers: [https://login.example.com], publicUrl: https://mcp.example.com' : 'methods: [oauth]',
+        ],
+      ],
+    },
+  ]
 }
 
 /** Whether requests need no credentials. */

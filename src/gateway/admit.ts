@@ -27,6 +27,7 @@ import {
   authenticateCaller,
   type CallerGateNeeds,
   checkEndpoint,
+  checkScopes,
   findEndpoint,
   findSession,
   parseBody,
@@ -44,6 +45,7 @@ type Gate<Needs> = (request: GatedRequest, needs: Needs) => Promise<void> | void
 const requestGates: ReadonlyArray<Gate<RequestGateNeeds>> = [
   checkEndpoint, // The head alone shows whether there is such a request here.
   parseBody, // Its size is bounded, and it is a message: all that follows depends on what it says.
+  checkScopes, // Before anything is looked up or waited for, and so before any stream opens: it needs the method alone.
   requireSessionId, // Only whether it is there: no look-up yet.
   waitForStart, // What is wrong in itself needs no server; all else waits until it has started.
   findSession, // A session is found only for its own principal.

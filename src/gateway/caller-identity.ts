@@ -8,13 +8,22 @@ import type { Log } from '../base/log.ts'
 import type { Settings } from '../config/settings.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
 import { createIdentity, type Identity } from '../identity/identity.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
+import { errorResponse } from '../protocol/error-response.ts'
+import { type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
+import type { JsonObject } from '../protocol/json-text.ts'
+import { describedEndpoint } from '../protocol/resource-metadata.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { HeldRequests } from './held-requests.ts'
 
 export interface CallerIdentity {
   readonly authenticate: Authenticate
   readonly heldRequests: HeldRequests
+  /** Refuses with `insufficient_scope`. See `Identity.checkScopes`. */
+  checkScopes(principal: Principal, methods: readonly string[], path: string): void
+  /** The answer to a request for the metadata of an endpoint; undefined if it is for something else. */
+  metadata(inbound: Inbound): Promise<Outbound> | undefined
   /** Figures for the health report. */
   counts(): Readonly<Record<string, number>>
   /**
@@ -72,6 +81,13 @@ export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity
   return {
     authenticate: identity?.authenticate ?? own ?? acceptWithoutCredentials,
     heldRequests,
+    checkScopes: (principal, methods, path) => identity?.checkScopes(principal, methods, path),
+    metadata({ method, path }) {
+      const endpoint = describedEndpoint(path)
+      return endpoint === undefined
+        ? undefined
+        : Promise.resolve(metadataAnswer(method, identity?.metadataOf(endpoint)))
+    },
     counts: () => (identity?.keyCount === undefined ? {} : { apiKeys: identity.keyCount }),
     prepare(next) {
       const ready = identity?.prepare(next)
@@ -82,4 +98,10 @@ export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity
       identity?.close()
     },
   }
+}
+
+function metadataAnswer(method: string, metadata: JsonObject | undefined): Outbound {
+  if (!metadata) return errorResponse(new Refusal('not_found'))
+  if (method !== 'GET') return errorResponse(new Refusal('method_not_allowed', { headers: { Allow: 'GET' } }))
+  return { status: 200, headers: { ...jsonHeaders, 'Cache-Control': 'max-age=300' }, body: JSON.stringify(metadata) }
 }

@@ -22,6 +22,7 @@ import type { TenantUse } from '../tenants/tenant-use.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { admitMessage, type AdmitNeeds } from './admit.ts'
 import { type Answers, createAnswers } from './answers.ts'
+import type { CallerIdentity } from './caller-identity.ts'
 import { type CallNeeds, runCall } from './calls/run-call.ts'
 import type { RunningCalls } from './calls/running-calls.ts'
 import type { ClientMemory } from './client-memory.ts'
@@ -41,6 +42,7 @@ export interface SharedServices {
   readonly settings: Pick<Settings, 'http' | 'limits' | 'sessions'>
   readonly backplane: Pick<Backplane, 'records'>
   readonly sessions: Sessions
+  readonly identity: Pick<CallerIdentity, 'checkScopes'>
   readonly sseSessions: SseSessions
   readonly admission: Admission
   readonly drain: Drain
@@ -131,6 +133,7 @@ export function createEndpoint(
     offersHttpSse: settings.http.sse,
     limits: settings.limits,
     startWait,
+    identity: shared.identity,
     sessions,
     sseSessions,
     requestState,

@@ -176,6 +176,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     settings,
     backplane,
     sessions,
+    identity,
     sseSessions,
     admission,
     drain,
@@ -274,7 +275,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),
     replaceUpstreams: (names) => reloads.replace(names),
-    handle: (inbound) => dispatch(inbound, dispatchNeeds),
+    handle: (inbound) => identity.metadata(inbound) ?? dispatch(inbound, dispatchNeeds),
     get callsInFlight() {
       return drain.count
     },

@@ -14,6 +14,7 @@ import { isStateless } from '../protocol/revisions.ts'
 import type { LiveSession } from '../sessions/live-session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { type GatedRequest, kindOfMessage } from './gated-request.ts'
+import type { CallerIdentity } from './caller-identity.ts'
 import type { HeldRequests } from './held-requests.ts'
 import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import { clientAnswersPing } from './legacy/notices.ts'
@@ -35,6 +36,7 @@ export interface CallerGateNeeds<Endpoint> {
 export interface RequestGateNeeds {
   /** Whether clients of the transport HTTP+SSE are served. */
   readonly offersHttpSse: boolean
+  readonly identity: Pick<CallerIdentity, 'checkScopes'>
   readonly startWait: Pick<StartWait, 'server' | 'wait'>
   readonly sessions: Pick<Sessions, 'find'>
   readonly sseSessions: Pick<SseSessions, 'find'>
@@ -102,6 +104,13 @@ function readMessages(request: GatedRequest, text: string): void {
   if (!isSse) request.kind = kindOfMessage(one, request.version)
   // [2026-07-28 basic] clients send no responses
   if (request.isStateless && one.kind === 'response') throw new Refusal('invalid_request')
+}
+
+/** Refuses with: `insufficient_scope`. */
+export function checkScopes({ principal, messages, inbound }: GatedRequest, { identity }: RequestGateNeeds): void {
+  if (principal.scopes === undefined) return
+  const methods = messages.map((message) => ('method' in message ? message.method : ''))
+  identity.checkScopes(principal, methods.length === 0 ? [''] : methods, inbound.path)
 }
 
 /** Refuses with: `invalid_request` (an unknown version, a batch outside of a session), `session_required`. */

@@ -44,7 +44,7 @@ export function readApiKey(text: string): { readonly id: string; readonly secret
 
 /** Whether a text has a key in it, or the beginning of one. */
 export function holdsApiKey(text: string): boolean {
-  return text.includes(`${prefix}_`)
+  return /mcpx_[a-z0-9]{12}_/.test(text)
 }
 
 /**

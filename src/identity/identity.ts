@@ -2,28 +2,39 @@
  * Who is calling: accepts or refuses the credentials of each request, by the settings in force, and tells when some that were
  * accepted are not any more. A client learns only that it is refused; the reason is for the log and the metrics.
  */
+import { type Awaitable, isPending } from '../base/awaitable.ts'
 import { type Clock, wallMs } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import { watchFiles } from '../base/watch-files.ts'
 import type { Principal } from '../protocol/call.ts'
+import type { Inbound } from '../protocol/inbound.ts'
+import type { JsonObject } from '../protocol/json-text.ts'
+import { audiencesOf, bearerChallenge, metadataUrl, resourceMetadata } from '../protocol/resource-metadata.ts'
+import { holdsApiKey } from './api-key.ts'
 import { acceptWithoutCredentials, type Authenticate } from './authenticate.ts'
 import { credentialsOf } from './credentials.ts'
-import { keysIssuer } from './known-keys.ts'
-import { prepareAuth, type ReadyAuth } from './ready-auth.ts'
+import { type KeyDecision, keysIssuer } from './known-keys.ts'
 import type { AuthSettings } from './options.ts'
+import { prepareAuth, type ReadyAuth, readKeys } from './ready-auth.ts'
+import type { TokenDecision } from './tokens.ts'
 
 export interface Identity {
   readonly authenticate: Authenticate
-  /** Whether requests need credentials. */
-  readonly isRequired: boolean
   /** API keys that are accepted; undefined where keys are not. */
   readonly keyCount: number | undefined
   /** Whether the credentials with which a request began are still good. */
   isValid(principal: Principal): boolean
   /** Whether a principal can have good credentials at all: else nothing need be kept for it. */
   mayReturn(principal: Principal): boolean
+  /**
+   * @param methods of all messages of a request; an empty text for what has none
+   * @throws Refusal `insufficient_scope`
+   */
+  checkScopes(principal: Principal, methods: readonly string[], path: string): void
+  /** The metadata of the endpoint at a path; undefined if no tokens are accepted. */
+  metadataOf(path: string): JsonObject | undefined
   /** @throws KeysFileError */
   prepare(settings: AuthSettings): ReadyAuth
   take(ready: ReadyAuth): void
@@ -43,24 +54,31 @@ export interface IdentityNeeds {
 const lookEveryMs = 500
 const settleMs = 50
 
+/** What a refusal counts as, if nothing was sent. */
+const noMethod = 'none'
+const tokenMethod = 'oauth'
+
+type Decision = KeyDecision | TokenDecision
+
 /** @throws KeysFileError */
 export function createIdentity(needs: IdentityNeeds): Identity {
   const { clock, log, events, changed } = needs
-  let now = prepareAuth(needs.settings)
+  let now = prepareAuth(needs.settings, needs)
   let stop = watch(now)
 
   /** Reads the keys again when their file changes. One that cannot be used changes nothing: the keys before stay in force. */
-  function watch({ settings: { keysFile }, keys }: ReadyAuth): () => void {
+  function watch({ settings: { keysFile }, keys, stamp: since }: ReadyAuth): () => void {
     if (!keys || keysFile === undefined) return () => {}
     const paths = [keysFile]
     return watchFiles(
       {
         paths: () => paths,
         everyMs: lookEveryMs,
+        since,
         settleMs,
         changed() {
           try {
-            now = prepareAuth(now.settings)
+            now = { ...now, ...readKeys(now.settings) }
           } catch (error) {
             return log.error({ err: error }, 'the keys file was not read: the keys before stay in force')
           }
@@ -72,42 +90,74 @@ export function createIdentity(needs: IdentityNeeds): Identity {
     )
   }
 
-  const refuse = (reason: string, wasSent: boolean, keyId?: string): never => {
-    events.emit('authDecision', { method: keysIssuer, result: 'refused', reason, keyId })
-    throw unauthorized(wasSent)
+  const challenge = (
+    path: string,
+    error: 'invalid_token' | 'insufficient_scope' | undefined,
+    scopes: readonly string[],
+  ): Record<string, string> => {
+    const { publicUrl } = now.settings
+    const metadata = now.tokens && publicUrl !== undefined ? metadataUrl(publicUrl, path) : undefined
+    return { 'WWW-Authenticate': bearerChallenge({ error, scopes, metadata }) }
+  }
+
+  /** One answer for all reasons: what is wrong with credentials helps only those who try them out. [RFC 6750, 3.1] */
+  const refuse = (inbound: Inbound, method: string, reason: string, keyId?: string): never => {
+    events.emit('authDecision', { method, result: 'refused', reason, keyId })
+    const error = reason === 'missing' ? undefined : 'invalid_token'
+    throw new Refusal('unauthorized', { headers: challenge(inbound.path, error, now.tokens ? now.rules.scopes : []) })
+  }
+
+  const decide = (inbound: Inbound, method: string, decision: Decision): Principal => {
+    const keyId = 'principal' in decision ? decision.principal.keyId : 'keyId' in decision ? decision.keyId : undefined
+    if ('fault' in decision) return refuse(inbound, method, decision.fault, keyId)
+    events.emit('authDecision', { method, result: 'accepted', reason: 'ok', keyId })
+    return decision.principal
+  }
+
+  const authenticate = (inbound: Inbound): Awaitable<Principal> => {
+    const { keys, tokens, settings } = now
+    if (!keys && !tokens) return acceptWithoutCredentials(inbound)
+    const credentials = credentialsOf(inbound)
+    if ('fault' in credentials) return refuse(inbound, noMethod, credentials.fault)
+    const { token } = credentials
+    if (!tokens || (keys && holdsApiKey(token)))
+      return decide(inbound, keysIssuer, keys?.check(token, wallMs()) ?? { fault: 'malformed', keyId: undefined })
+    const decision = tokens.check(token, audiencesOf(settings.publicUrl ?? '', inbound.path))
+    if (isPending(decision)) return Promise.resolve(decision).then((found) => decide(inbound, tokenMethod, found))
+    return decide(inbound, tokenMethod, decision)
   }
 
   return {
-    authenticate(inbound) {
-      const { keys } = now
-      if (!keys) return acceptWithoutCredentials(inbound)
-      const credentials = credentialsOf(inbound)
-      if ('fault' in credentials) return refuse(credentials.fault, credentials.fault !== 'missing')
-      const decision = keys.check(credentials.token, wallMs())
-      if ('fault' in decision) return refuse(decision.fault, true, decision.keyId)
-      events.emit('authDecision', {
-        method: keysIssuer,
-        result: 'accepted',
-        reason: 'ok',
-        keyId: decision.principal.keyId,
-      })
-      return decision.principal
-    },
-    get isRequired() {
-      return now.keys !== undefined
-    },
+    authenticate,
     get keyCount() {
       return now.keys?.count(wallMs())
     },
     isValid(principal) {
-      if (principal.issuer === undefined) return !now.keys
-      return now.keys?.isValid(principal, wallMs()) === true
+      const { issuer, expiresAtMs = Infinity } = principal
+      if (issuer === undefined) return !now.keys && !now.tokens
+      if (issuer === keysIssuer) return now.keys?.isValid(principal, wallMs()) === true
+      return now.tokens?.knows(issuer) === true && wallMs() < expiresAtMs
     },
     mayReturn(principal) {
-      if (principal.issuer === undefined) return !now.keys
-      return now.keys?.hasOwner(principal) === true
+      const { issuer } = principal
+      if (issuer === undefined) return !now.keys && !now.tokens
+      return issuer === keysIssuer ? now.keys?.hasOwner(principal) === true : now.tokens?.knows(issuer) === true
     },
-    prepare: prepareAuth,
+    checkScopes({ scopes }, methods, path) {
+      const needed = now.rules.lackedBy(scopes, methods)
+      if (needed) throw new Refusal('insufficient_scope', { headers: challenge(path, 'insufficient_scope', needed) })
+    },
+    metadataOf(path) {
+      const { publicUrl } = now.settings
+      if (!now.tokens || publicUrl === undefined) return undefined
+      return resourceMetadata(
+        publicUrl,
+        path,
+        now.issuers.map(({ issuer }) => issuer),
+        now.rules.scopes,
+      )
+    },
+    prepare: (settings) => prepareAuth(settings, needs),
     take(ready) {
       now = ready
       stop()
@@ -116,10 +166,4 @@ export function createIdentity(needs: IdentityNeeds): Identity {
     },
     close: () => stop(),
   }
-}
-
-/** One for all reasons: what is wrong with credentials helps only those who try them out. [RFC 6750, 3.1] */
-function unauthorized(wasSent: boolean): Refusal {
-  const error = wasSent ? ', error="invalid_token"' : ''
-  return new Refusal('unauthorized', { headers: { 'WWW-Authenticate': `Bearer realm="mcplex"${error}` } })
 }

@@ -3,6 +3,7 @@
  * in the configuration a line: `ID HASH tenant=acme subject=ann expires=2027-01-31T00:00:00Z`. Pure.
  */
 import { isObject } from '../base/json.ts'
+import { isScope } from './scope-rules.ts'
 import { keyHashShape, keyIdShape } from './api-key.ts'
 
 export interface KeyRecord {
@@ -13,6 +14,8 @@ export interface KeyRecord {
   readonly subject: string
   /** For people. */
   readonly name?: string
+  /** What requests with it may do, where scopes are asked for; undefined for everything. */
+  readonly scopes?: readonly string[]
   /** These in milliseconds since 1970. */
   readonly createdAtMs?: number
   readonly expiresAtMs?: number
@@ -42,7 +45,7 @@ export function faultOfKeyText(what: KeyText, text: string): string | undefined 
 /** The record of a JSON value; a fault in words if it is not one. */
 export function readKeyRecord(value: unknown): KeyRecord | { readonly fault: string } {
   if (!isObject(value)) return { fault: 'is not an object' }
-  const { id, hash, tenant = defaultTenant, subject, name, createdAt, expiresAt, revokedAt } = value
+  const { id, hash, tenant = defaultTenant, subject, name, scopes, createdAt, expiresAt, revokedAt } = value
   if (typeof id !== 'string' || !keyIdShape.test(id)) return { fault: 'has no id of 12 letters and digits' }
   if (typeof hash !== 'string' || !keyHashShape.test(hash))
     return { fault: `${id} has no hash of 64 hexadecimal digits` }
@@ -52,6 +55,7 @@ export function readKeyRecord(value: unknown): KeyRecord | { readonly fault: str
   })
   if (faulty || typeof tenant !== 'string' || typeof subject !== 'string')
     return { fault: `${id} has a ${faulty} that is not accepted: ${texts[faulty ?? 'subject'].accepted}` }
+  if (scopes !== undefined && !isScopes(scopes)) return { fault: `${id} has scopes that are no list of scopes` }
   const times = { createdAtMs: timeOf(createdAt), expiresAtMs: timeOf(expiresAt), revokedAtMs: timeOf(revokedAt) }
   for (const [what, ms] of Object.entries(times))
     // A key whose end cannot be read must not be one without an end.
@@ -62,6 +66,7 @@ export function readKeyRecord(value: unknown): KeyRecord | { readonly fault: str
     tenant,
     subject,
     ...(typeof name === 'string' && { name }),
+    ...(isScopes(scopes) && { scopes }),
     ...(times.createdAtMs !== undefined && { createdAtMs: times.createdAtMs }),
     ...(times.expiresAtMs !== undefined && { expiresAtMs: times.expiresAtMs }),
     ...(times.revokedAtMs !== undefined && { revokedAtMs: times.revokedAtMs }),
@@ -83,11 +88,12 @@ export function readKeyLine(line: string): KeyRecord | undefined {
   const [id, hash, ...members] = line.trim().split(/\s+/)
   const value: Record<string, unknown> = { id, hash }
   for (const member of members) {
-    const [, name = '', text = ''] = /^(tenant|subject|name|expires)=(.+)$/.exec(member) ?? []
+    const [, name = '', text = ''] = /^(tenant|subject|name|scopes|expires)=(.+)$/.exec(member) ?? []
     const key = name === 'expires' ? 'expiresAt' : name
     if (name === '' || value[key] !== undefined) return undefined
     try {
-      value[key] = decodeURIComponent(text)
+      const decoded = decodeURIComponent(text)
+      value[key] = key === 'scopes' ? decoded.split(' ') : decoded
     } catch {
       return undefined
     }
@@ -96,12 +102,22 @@ export function readKeyLine(line: string): KeyRecord | undefined {
   return 'fault' in read ? undefined : read
 }
 
-export function writeKeyLine({ id, hash, tenant, subject, name, expiresAtMs }: KeyRecord): string {
-  const members = { tenant, subject, name, expires: expiresAtMs === undefined ? undefined : isoTime(expiresAtMs) }
+export function writeKeyLine({ id, hash, tenant, subject, name, scopes, expiresAtMs }: KeyRecord): string {
+  const members = {
+    tenant,
+    subject,
+    name,
+    scopes: scopes?.join(' '),
+    expires: expiresAtMs === undefined ? undefined : isoTime(expiresAtMs),
+  }
   const written = Object.entries(members).flatMap(([key, text]) =>
     text === undefined ? [] : [`${key}=${encodeURIComponent(text).replaceAll('%3A', ':')}`],
   )
   return [id, hash, ...written].join(' ')
+}
+
+function isScopes(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && isScope(one))
 }
 
 export function isoTime(ms: number): string {

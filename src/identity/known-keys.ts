@@ -27,12 +27,13 @@ export class KnownKeys {
 
   /** @param records with several for one id, the last one counts */
   constructor(records: readonly KeyRecord[]) {
-    for (const { id, hash, tenant, subject, expiresAtMs, revokedAtMs } of records) {
+    for (const { id, hash, tenant, subject, scopes, expiresAtMs, revokedAtMs } of records) {
       const principal: Principal = Object.freeze({
         tenant,
         subject,
         issuer: keysIssuer,
         keyId: id,
+        ...(scopes !== undefined && { scopes: Object.freeze([...scopes]) }),
         ...(expiresAtMs !== undefined && { expiresAtMs }),
       })
       this.#byId.set(id, { hash: Buffer.from(hash, 'hex'), principal, isRevoked: revokedAtMs !== undefined })

@@ -1,6 +1,8 @@
 /** The settings `auth`: how clients prove who they are. */
 import type { OptionTable } from '../base/option.ts'
+import { isFetchable, readIssuerLine } from './issuer-line.ts'
 import { readKeyLine } from './key-record.ts'
+import { isScopeRule } from './scope-rules.ts'
 
 export interface AuthSettings {
   /** Which credentials are accepted: `none` alone, or others side by side. */
@@ -9,6 +11,12 @@ export interface AuthSettings {
   readonly keysFile: string | undefined
   /** Further API keys, as lines that key-record.ts reads. */
   readonly keys: readonly string[]
+  /** The issuers whose tokens are accepted, as lines that issuer-line.ts reads. */
+  readonly issuers: readonly string[]
+  /** The address under which clients know mcplex, without `/mcp`. */
+  readonly publicUrl: string | undefined
+  /** Which scopes requests need, as lines that scope-rules.ts reads. */
+  readonly scopes: readonly string[]
 }
 
 /** The name of the keys file, unless another one is named. */
@@ -20,10 +28,10 @@ export const authOptions: OptionTable<AuthSettings> = {
     kind: 'list',
     flag: 'auth',
     about:
-      'How clients prove who they are: `none` (they need not), or `keys` (an API key of `mcplex keys create`). Over stdio nothing is asked for, because the client has started mcplex itself.',
+      'How clients prove who they are: `none` (they need not), `keys` (an API key of `mcplex keys create`), `oauth` (a token of one of `auth.issuers`), or both. Over stdio nothing is asked for, because the client has started mcplex itself.',
     default: ['none'],
-    shape: { accepted: 'none or keys', test: (text) => /^(none|keys)$/.test(text) },
-    why: 'Only this machine can reach the default address. Any other address needs keys, or --insecure.',
+    shape: { accepted: 'none, keys or oauth', test: (text) => /^(none|keys|oauth)$/.test(text) },
+    why: 'Only this machine can reach the default address. Any other address needs credentials, or --insecure.',
   },
   keysFile: {
     path: 'auth.keysFile',
@@ -46,5 +54,41 @@ export const authOptions: OptionTable<AuthSettings> = {
       test: (text) => readKeyLine(text) !== undefined,
     },
     why: 'For a configuration that is deployed as a whole. A hash is no secret; a key cannot be made from it.',
+  },
+  issuers: {
+    path: 'auth.issuers',
+    kind: 'list',
+    about:
+      'The OAuth authorization servers whose tokens (signed JWTs) are accepted, each as a line: its URL, and after it what is special: `tenantClaim=org_id` (the claim that names the tenant), `tenant=acme` (the tenant of tokens without that claim), `audience=mcplex` (in place of the URLs of the endpoints), `jwks=https://...` (where its keys are), `algorithms=RS256+ES256`.',
+    default: [],
+    shape: {
+      accepted: 'a URL over https (or of this machine), and more: https://login.example.com tenantClaim=org_id',
+      test: (text) => readIssuerLine(text) !== undefined,
+    },
+    why: 'Whom to trust is a decision.',
+  },
+  publicUrl: {
+    path: 'auth.publicUrl',
+    kind: 'text',
+    about:
+      'The address under which clients know mcplex, without `/mcp`: tokens have to be for an endpoint below it, and clients are told there which issuers there are.',
+    default: { derived: 'none' },
+    shape: {
+      accepted: 'a URL without a slash at its end: https://mcp.example.com',
+      test: (text) => isFetchable(text) && !/[/?"\\]$/.test(text) && new URL(text).search === '' && !text.includes('?'),
+    },
+    why: 'mcplex does not know what stands in front of it, and what a client sends as its host is no proof.',
+  },
+  scopes: {
+    path: 'auth.scopes',
+    kind: 'list',
+    about:
+      'Which scopes requests need, each as a line: a scope, and the methods that need it, where `*` stands for any characters: `mcp:tools tools/*`. A request needs the scopes of all lines that name its method. API keys without scopes need none.',
+    default: [],
+    shape: {
+      accepted: 'a scope and methods: mcp:tools tools/call tools/list',
+      test: (text) => isScopeRule(text),
+    },
+    why: 'Without lines, a token that is good for the endpoint is good for everything there.',
   },
 }

@@ -1,7 +1,7 @@
 /** Names that people look for in a file, and that mcplex does not have (yet): what to do instead. Pure. */
 
 const sentences: ReadonlyArray<readonly [path: RegExp, instead: string]> = [
-  [/^auth\.oauth(\.|$)/, 'mcplex does not know OAuth yet: use API keys, or put a reverse proxy in front of it'],
+  [/^auth\.oauth(\.|$)/, 'auth.methods, auth.issuers and auth.publicUrl are for that: methods: [oauth]'],
   [/^auth\.apiKeys$/, 'auth.methods says what is accepted: methods: [keys]'],
   [/^state(\.|$)/, 'state is kept in memory only, for now'],
   [/^listen\.http2$/, 'HTTP/1.1 and HTTP/2 are both served on the one port, always'],

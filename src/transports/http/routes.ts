@@ -7,6 +7,7 @@ import type { Probe } from '../../protocol/health.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { readEndpointPath } from '../../protocol/endpoint-path.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
+import { describedEndpoint } from '../../protocol/resource-metadata.ts'
 
 /** The parts of a request target. `authority` is set if the target is an absolute URL. [RFC 9112, 3.2] */
 export interface RequestTarget {
@@ -25,6 +26,7 @@ export const probePaths: readonly string[] = ['/health', '/livez', '/readyz']
 
 const mcpRoute: Route = { kind: 'mcp' }
 const mcpAllow = 'GET, POST, DELETE, OPTIONS'
+const metadataAllow = 'GET, OPTIONS'
 const probeAllow = 'GET, HEAD, OPTIONS'
 
 /** @throws Refusal `not_found`, `method_not_allowed` */
@@ -43,6 +45,10 @@ export function route(method: string, path: string): Route {
     if (method === 'OPTIONS') return { kind: 'options', allow }
     throw new Refusal('method_not_allowed', { headers: { Allow: allow } })
   }
+  if (describedEndpoint(path) !== undefined) {
+    if (method === 'OPTIONS') return { kind: 'options', allow: metadataAllow }
+    return mcpRoute
+  }
   const probe = probeAt(path)
   if (probe === undefined) throw new Refusal('not_found')
   if (method === 'GET' || method === 'HEAD') return { kind: 'probe', probe }
@@ -52,7 +58,7 @@ export function route(method: string, path: string): Route {
 
 /** Whether a path has a route. */
 export function isServed(path: string): boolean {
-  return readEndpointPath(path) !== undefined || probeAt(path) !== undefined
+  return readEndpointPath(path) !== undefined || probeAt(path) !== undefined || describedEndpoint(path) !== undefined
 }
 
 function probeAt(path: string): Probe | undefined {

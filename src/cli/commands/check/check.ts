@@ -6,7 +6,7 @@ import { type LoadedFile, loadFile } from '../../../config/file/load-file.ts'
 import { findFile, openFile } from '../../../config/file/open-file.ts'
 import { type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
 import { KeysFileError } from '../../../identity/keys-file.ts'
-import { prepareAuth } from '../../../identity/ready-auth.ts'
+import { readKeys } from '../../../identity/ready-auth.ts'
 import { keysFileFailure } from '../../keys-file-failure.ts'
 import { CommandFailed } from '../../failures.ts'
 import { closedEndpoints, closedInWords, refusingAt } from '../../../config/stateless-endpoints.ts'
@@ -95,7 +95,7 @@ function namesLine({ settings: { upstreams } }: LoadedFile): string {
  */
 function countKeys({ settings: { auth } }: LoadedFile): number | undefined {
   try {
-    return prepareAuth(auth).keys?.count(wallMs())
+    return readKeys(auth).keys?.count(wallMs())
   } catch (error) {
     throw error instanceof KeysFileError ? keysFileFailure(error) : error
   }

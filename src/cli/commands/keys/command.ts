@@ -3,6 +3,7 @@ import { Option } from 'commander'
 import { wallMs } from '../../../base/clock.ts'
 import { readDuration } from '../../../config/quantity.ts'
 import { defaultTenant, faultOfKeyText, type KeyText } from '../../../identity/key-record.ts'
+import { isScope } from '../../../identity/scope-rules.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 
@@ -14,6 +15,8 @@ export type KeysAction =
       /** Undefined for the name or, without one, the id of the key. */
       readonly subject: string | undefined
       readonly name: string | undefined
+      /** What requests with it may do; undefined for everything. */
+      readonly scopes: readonly string[] | undefined
       /** Milliseconds since 1970. */
       readonly expiresAtMs: number | undefined
       /** Whether it is printed as a line for the configuration, and not written into the file. */
@@ -60,6 +63,12 @@ export const keysVerb: Subcommand<KeysRequest> = {
       .addOption(new Option('--name <text>', 'Of `create`: what people call it.'))
       .addOption(
         new Option(
+          '--scopes <names>',
+          'Of `create`: what it may do, by the scopes of auth.scopes. (default: everything)',
+        ),
+      )
+      .addOption(
+        new Option(
           '--expires <time>',
           'Of `create`: after how long, or at which date, it ends: 90d, 2027-01-31. (default: never)',
         ),
@@ -91,6 +100,7 @@ interface Flags {
   readonly tenant?: string
   readonly subject?: string
   readonly name?: string
+  readonly scopes?: string
   readonly expires?: string
   readonly overlap?: string
   readonly line?: true
@@ -102,7 +112,7 @@ interface Flags {
 /** The flags of each action, beside those of all. */
 const flagsOf: Readonly<Record<KeysAction['kind'], ReadonlyArray<keyof Flags>>> = {
   list: ['all'],
-  create: ['tenant', 'subject', 'name', 'expires', 'line'],
+  create: ['tenant', 'subject', 'name', 'scopes', 'expires', 'line'],
   revoke: [],
   rotate: ['overlap'],
 }
@@ -126,13 +136,13 @@ function actionIn(word: string, id: string | undefined, flags: Flags): KeysActio
 }
 
 const flagOwners: ReadonlyArray<readonly [flag: keyof Flags, owners: readonly KeysAction['kind'][]]> = (
-  ['tenant', 'subject', 'name', 'expires', 'line', 'overlap', 'all'] as const
+  ['tenant', 'subject', 'name', 'scopes', 'expires', 'line', 'overlap', 'all'] as const
 ).map((flag) => [
   flag,
   (['list', 'create', 'revoke', 'rotate'] as const).filter((kind) => [...flagsOf[kind], ...ofAll].includes(flag)),
 ])
 
-function creation({ tenant, subject, name, expires, line }: Flags): KeysAction {
+function creation({ tenant, subject, name, scopes, expires, line }: Flags): KeysAction {
   const checked = (what: KeyText, text: string | undefined): string | undefined => {
     const accepted = text === undefined ? undefined : faultOfKeyText(what, text)
     if (accepted !== undefined) throw wrongUsage(`--${what} is not accepted`, ['accepted', accepted])
@@ -143,9 +153,19 @@ function creation({ tenant, subject, name, expires, line }: Flags): KeysAction {
     tenant: checked('tenant', tenant) ?? defaultTenant,
     subject: checked('subject', subject),
     name: checked('name', name),
+    scopes: scopes === undefined ? undefined : scopesIn(scopes),
     expiresAtMs: expires === undefined ? undefined : endIn(expires),
     isLine: line === true,
   }
+}
+
+function scopesIn(text: string): readonly string[] {
+  const scopes = text.split(/[\s,]+/).filter((word) => word !== '')
+  if (scopes.length > 0 && scopes.every(isScope)) return scopes
+  throw wrongUsage(`--scopes ${JSON.stringify(text)} has no scopes, or one that is none`, [
+    'try',
+    '--scopes mcp:tools,mcp:admin',
+  ])
 }
 
 /** A time that is not here yet: a date, or a duration from now on. */

@@ -142,9 +142,9 @@ async function rotate(
         },
       ])
     const lifeMs = known.expiresAtMs === undefined ? undefined : known.expiresAtMs - (known.createdAtMs ?? wallMs())
-    const { tenant, subject, name } = known
+    const { tenant, subject, name, scopes } = known
     const expiresAtMs = lifeMs === undefined ? undefined : wallMs() + lifeMs
-    const next = makeKey({ kind: 'create', tenant, subject, name, expiresAtMs, isLine: false })
+    const next = makeKey({ kind: 'create', tenant, subject, name, scopes, expiresAtMs, isLine: false })
     const ending: KeyRecord = { ...known, expiresAtMs: Math.min(known.expiresAtMs ?? Infinity, wallMs() + overlapMs) }
     return { keys: [...replaced(before, ending), next.record], result: next }
   })
@@ -153,7 +153,7 @@ async function rotate(
     outputs.stderr.write(`the old key ${id} works until ${isoTime(wallMs() + overlapMs)} at most\n`)
 }
 
-function makeKey({ tenant, subject, name, expiresAtMs }: Creation): MadeKey {
+function makeKey({ tenant, subject, name, scopes, expiresAtMs }: Creation): MadeKey {
   const { id, text, hash } = newApiKey()
   const record: KeyRecord = {
     id,
@@ -161,6 +161,7 @@ function makeKey({ tenant, subject, name, expiresAtMs }: Creation): MadeKey {
     tenant,
     subject: subject ?? name ?? id,
     ...(name !== undefined && { name }),
+    ...(scopes !== undefined && { scopes }),
     createdAtMs: wallMs(),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
   }
@@ -184,12 +185,13 @@ function printJson(event: string, { text, record }: MadeKey, more: object, { std
 
 /** Without the hash, which is of use to no one. */
 function factsOf(key: KeyRecord): object {
-  const { id, tenant, subject, name, createdAtMs, expiresAtMs, revokedAtMs } = key
+  const { id, tenant, subject, name, scopes, createdAtMs, expiresAtMs, revokedAtMs } = key
   return {
     id,
     tenant,
     subject,
     name,
+    scopes,
     state: stateOf(key),
     createdAt: createdAtMs === undefined ? undefined : isoTime(createdAtMs),
     expiresAt: expiresAtMs === undefined ? undefined : isoTime(expiresAtMs),

@@ -1,0 +1,65 @@
+/**
+ * An issuer of tokens as a line of the settings: its URL, and what is expected of its tokens:
+ * `https://login.example.com tenantClaim=org_id audience=mcplex jwks=https://login.example.com/keys algorithms=RS256+ES256`. Pure.
+ */
+
+export interface TrustedIssuer {
+  /** Compared with `iss` character by character. */
+  readonly issuer: string
+  /** The audience of its tokens; undefined for the URLs of the endpoints. [RFC 8707] */
+  readonly audience: string | undefined
+  /** The claim that names the tenant; with `tenant`, that one is for tokens without it. */
+  readonly tenantClaim: string | undefined
+  readonly tenant: string | undefined
+  /** Where its keys are; undefined to find that out from its metadata. */
+  readonly jwks: string | undefined
+  readonly algorithms: readonly string[]
+}
+
+/** Those with a key pair: with a shared secret, mcplex could issue tokens itself, and `none` is no signature. */
+const knownAlgorithms: readonly string[] = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+]
+
+const member = /^(audience|tenantClaim|tenant|jwks|algorithms)=(\S+)$/
+
+/** The issuer of a line; undefined if it is not one. */
+export function readIssuerLine(line: string): TrustedIssuer | undefined {
+  const [issuer = '', ...members] = line.trim().split(/\s+/)
+  const found = new Map<string, string>()
+  for (const text of members) {
+    const [, name = '', value = ''] = member.exec(text) ?? []
+    if (name === '' || found.has(name)) return undefined
+    found.set(name, value)
+  }
+  const jwks = found.get('jwks')
+  const tenant = found.get('tenant')
+  const algorithms = found.get('algorithms')?.split('+') ?? knownAlgorithms
+  if (!isFetchable(issuer) || (jwks !== undefined && !isFetchable(jwks))) return undefined
+  if (!algorithms.every((name) => knownAlgorithms.includes(name))) return undefined
+  if (tenant !== undefined && !isTenantName(tenant)) return undefined
+  return { issuer, audience: found.get('audience'), tenantClaim: found.get('tenantClaim'), tenant, jwks, algorithms }
+}
+
+export function isTenantName(text: string): boolean {
+  return /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/.test(text)
+}
+
+/** Whether keys may be fetched from a URL: over TLS, or from this machine. */
+export function isFetchable(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || url.username !== '' || url.password !== '' || url.hash !== '') return false
+  return (
+    url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
+  )
+}
