@@ -103,7 +103,7 @@ export function createCatalog(needs: {
   const definitions = createDefinitions(needs)
   /** When `isListed` may fetch a list again: seldom, because a name that a client made up is never in it. */
   const fetchedForNames = new Map<string, number>()
-  const descriptions = createDescriptions(catalogSource, sources)
+  const descriptions = createDescriptions(catalogSource, sources, clock)
   const learning = createLearning({ ...needs, sources, definitions, descriptions })
   const lists = createShownLists({
     catalogSource,

@@ -1,4 +1,5 @@
 /** What the server says of itself, by the source of its lists: asked once for each, and kept until it may say something else. */
+import type { Clock } from '../base/clock.ts'
 import type { Caller } from '../protocol/call.ts'
 import { offers } from '../protocol/capabilities.ts'
 import type { RawObject } from '../protocol/json-text.ts'
@@ -6,6 +7,7 @@ import { capabilityOf } from '../protocol/methods.ts'
 import { capabilitiesIn } from '../protocol/server-description.ts'
 import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
 import type { KeptSources } from './kept-sources.ts'
+import { within } from './within.ts'
 
 export interface Descriptions {
   /** The description for such a client; if no worker can be asked, the one at hand. Rejects with a `Refusal` if it does not come in time. */
@@ -16,7 +18,14 @@ export interface Descriptions {
   announces(caller: Caller, method: string): Promise<boolean>
 }
 
-export function createDescriptions(catalogSource: CatalogSource, sources: KeptSources): Descriptions {
+/** How long a client waits for a newer description if an older one is at hand, in milliseconds. */
+const newerMs = 1000
+
+export function createDescriptions(
+  catalogSource: Pick<CatalogSource, 'sourceOf' | 'serverDescription' | 'startDescription' | 'onStale'>,
+  sources: KeptSources,
+  clock: Clock,
+): Descriptions {
   /** How often the server may have changed what it says. */
   let changes = 0
   catalogSource.onStale((_source, list) => {
@@ -25,22 +34,36 @@ export function createDescriptions(catalogSource: CatalogSource, sources: KeptSo
     for (const source of sources.all()) source.isDescriptionCurrent = false
   })
 
-  const descriptionFor = async (caller: Caller, mayWait: boolean): Promise<RawObject> => {
-    const key = catalogSource.sourceOf(caller, undefined)
-    const source = sources.at(key)
-    if (source.serverDescription && source.isDescriptionCurrent) return source.serverDescription
+  const ask = async (caller: Caller, key: string, mayWait: boolean): Promise<RawObject> => {
     const before = changes
-    const ask = (): Promise<RawObject> => catalogSource.serverDescription(caller, key, mayWait)
-    const found = await (mayWait ? (source.asking ??= ask().finally(() => (source.asking = undefined))) : ask())
+    const found = await catalogSource.serverDescription(caller, key, mayWait)
+    const source = sources.at(key)
     sources.keepDescription(key, source, found)
     if (changes !== before) source.isDescriptionCurrent = false
     return found
   }
 
+  /** The same for all callers that ask meanwhile. */
+  const askOnce = (caller: Caller, key: string, mayWait: boolean): Promise<RawObject> => {
+    const source = sources.at(key)
+    return (source.asking ??= ask(caller, key, mayWait).finally(() => (source.asking = undefined)))
+  }
+
+  const descriptionFor = async (caller: Caller, mayWait: boolean): Promise<RawObject> => {
+    const key = catalogSource.sourceOf(caller, undefined)
+    const { serverDescription: older, isDescriptionCurrent } = sources.at(key)
+    if (!older) return mayWait ? askOnce(caller, key, true) : ask(caller, key, false)
+    if (isDescriptionCurrent) return older
+    // No client waits for a worker where an older description is at hand.
+    return (await within(clock, newerMs, askOnce(caller, key, false))) ?? older
+  }
+
   const atHand = (caller: Caller): RawObject => {
-    const source = sources.find(catalogSource.sourceOf(caller, undefined))
-    const current = source?.isDescriptionCurrent === true ? source.serverDescription : undefined
-    return current ?? catalogSource.startDescription(caller)
+    const key = catalogSource.sourceOf(caller, undefined)
+    const source = sources.find(key)
+    if (!source?.serverDescription) return catalogSource.startDescription(caller)
+    if (!source.isDescriptionCurrent) askOnce(caller, key, false).catch(() => undefined)
+    return source.serverDescription
   }
 
   /** @param mayWait whether to wait for a worker that can be asked */

@@ -7,6 +7,19 @@ import { UpstreamConnection } from '../../src/upstreams/connection/connection.ts
 import type { LineListener } from '../../src/upstreams/connection/line-transport.ts'
 import type { OpenedWorker, ServerInstance, WorkerNeeds } from '../../src/upstreams/worker.ts'
 
+/** For the start of a worker at which nothing else happens. */
+export const uneventful: Omit<WorkerNeeds, 'standing' | 'codec' | 'caller' | 'attribution'> = {
+  announced: {},
+  mustDiscover: false,
+  unsolicited: () => true,
+  unattributed() {},
+  notReading() {},
+  recovered() {},
+  failed() {},
+  connected() {},
+  ended() {},
+}
+
 export class ManualInstance implements ServerInstance {
   /** In milliseconds of the clock. */
   readonly startedMs: number

@@ -2,7 +2,7 @@
 import type { CatalogWorkers } from '../pooling/catalog-workers.ts'
 import type { IsolationGroups } from '../pooling/isolation-groups.ts'
 import type { NotificationRouter } from '../pooling/notification-router.ts'
-import type { Pool } from '../pooling/pool.ts'
+import { type Pool, startsAtOnce } from '../pooling/pool.ts'
 import { Recycling } from '../pooling/recycling.ts'
 import { Replacements } from '../pooling/replacements.ts'
 import type { SingleInstance } from '../pooling/single-instance.ts'
@@ -37,7 +37,7 @@ export function recyclingOf(
     slots: () => slots.all,
     // A pool of one says that a second worker may not run.
     mayRunBeside: () => settings.pool > 1 && !onlyOne.isKnown,
-    mayStart: ({ restarts }) => starts.crashLoopGuard.mayStart(restarts),
+    mayStart: ({ restarts }) => pool.starts.size < startsAtOnce && starts.crashLoopGuard.mayStart(restarts),
     start: (group) => pool.startBeside(group),
     replaced: (group, worker) => starts.replaced(group, worker),
     callsInAll: settings.recycleCalls,

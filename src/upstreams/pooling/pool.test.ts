@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ManualInstance } from '../../../test/support/manual-instance.ts'
+import { ManualInstance, uneventful } from '../../../test/support/manual-instance.ts'
 import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
@@ -51,15 +51,8 @@ function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 
     const { worker } = await slot.open({
       codec: group.codec,
       caller: group.caller,
-      announced: {},
       attribution: group.attribution,
-      mustDiscover: false,
-      unsolicited: () => true,
-      unattributed() {},
-      notReading() {},
-      recovered() {},
-      failed() {},
-      connected() {},
+      ...uneventful,
       ended(ended) {
         group.workers.delete(ended)
         instances.delete(ended)

@@ -56,7 +56,7 @@ export interface PoolNeeds {
 }
 
 /** More starts at once than this only make each of them slower. */
-const startsAtOnce = Math.max(2, cpus().length * 2)
+export const startsAtOnce: number = Math.max(2, cpus().length * 2)
 
 export class Pool {
   readonly #needs: PoolNeeds

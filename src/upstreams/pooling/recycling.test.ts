@@ -1,7 +1,7 @@
 /** When workers are replaced for their memory. */
 import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
-import { ManualInstance } from '../../../test/support/manual-instance.ts'
+import { ManualInstance, uneventful } from '../../../test/support/manual-instance.ts'
 import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
@@ -42,16 +42,8 @@ function createFixture() {
     await slot.open({
       codec: legacyUpstreamCodec,
       caller: { principal, client, session: undefined },
-      announced: {},
       attribution: 'several',
-      mustDiscover: false,
-      unsolicited: () => true,
-      unattributed() {},
-      notReading() {},
-      recovered() {},
-      failed() {},
-      connected() {},
-      ended() {},
+      ...uneventful,
     })
     slot.move('idle')
     return slot

@@ -1,7 +1,7 @@
 /** When workers that clients share are retired: with real slots, groups and connections, and starts that the test ends. */
 import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
-import { ManualInstance } from '../../../test/support/manual-instance.ts'
+import { ManualInstance, uneventful } from '../../../test/support/manual-instance.ts'
 import { manualClock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { rawObject } from '../../protocol/json-text.ts'
@@ -37,15 +37,8 @@ async function createFixture(mode: 'shared' | 'session') {
     const { worker } = await slot.open({
       codec: of.codec,
       caller: of.caller,
-      announced: {},
       attribution: of.attribution,
-      mustDiscover: false,
-      unsolicited: () => true,
-      unattributed() {},
-      notReading() {},
-      recovered() {},
-      failed() {},
-      connected() {},
+      ...uneventful,
       ended: (ended) => void of.workers.delete(ended),
     })
     slot.move('idle')
