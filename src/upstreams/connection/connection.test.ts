@@ -409,3 +409,15 @@ test('the end of the worker ends every call in flight and every request of ours,
   await expect(asked).rejects.toMatchObject({ code: 'upstream_closed' })
   expect(() => fixture.begin('c')).toThrow(expect.objectContaining({ code: 'upstream_closed' }))
 })
+
+test('a call that runs once more has the time that its first run has left', () => {
+  const { connection, clock } = createFixture('session')
+  const [first, again] = [callOf('a'), { ...callOf('b'), tookMs: 600 }].map((call) => connection.begin(call, false))
+  clock.advance(399)
+  connection.expire(clock.now())
+  expect([first, again].map((call) => call?.ended)).toEqual([false, false])
+  clock.advance(1)
+  connection.expire(clock.now())
+  expect([first, again].map((call) => call?.ended)).toEqual([false, true])
+  expect(() => again?.outcome()).toThrow(expect.objectContaining({ code: 'upstream_timeout' }))
+})
