@@ -104,11 +104,14 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
       const result = await acceptDefinitions(gateway, upstream, hash)
       if ('accepted' in result) return { upstream, accepted: result.accepted, tools: result.tools }
       if (result.fault === 'no upstream') throw noUpstream(upstream)
-      const begins = `of ${upstream} that is held back begins with ${hash}`
       if (result.fault === 'no definition')
-        throw new AdminError(404, 'definition_unknown', `The hash of no definition ${begins}.`)
-      const hashes = result.hashes.join(', ')
-      throw new AdminError(409, 'definition_ambiguous', `The hash of several definitions ${begins}: ${hashes}.`)
+        throw new AdminError(
+          404,
+          'definition_unknown',
+          `${upstream} holds back no definition whose hash begins with ${hash}.`,
+        )
+      const message = `${upstream} holds back several definitions whose hash begins with ${hash}: ${result.hashes.join(', ')}.`
+      throw new AdminError(409, 'definition_ambiguous', message)
     },
   }
 }

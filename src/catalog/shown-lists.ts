@@ -99,7 +99,8 @@ export function createShownLists(needs: {
     return pages.freshness.usableUntilMs > now ? pages : ((await within(clock, newerMs, newer)) ?? pages)
   }
 
-  const pagesOf = (caller: Caller, method: string): Promise<Pages> =>
+  /** Async: where the source of a list is not known yet, that is a rejection like any other. */
+  const pagesOf = async (caller: Caller, method: string): Promise<Pages> =>
     pagesAt(caller, catalogSource.sourceOf(caller, method), method)
 
   const own = createOwnLists({

@@ -1,8 +1,10 @@
 /** What a client is refused, and the line of the log about it, have the same id; neither has anything of the inside. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { askAt, type RuntimeFolder, runtimeFolder } from '../support/door.ts'
 import { eventually } from '../support/eventually.ts'
-import { type LogLine, type Mcplex, startMcplex } from '../support/mcplex.ts'
+import { echoLegacy, type LogLine, type Mcplex, mcplexForTest, startMcplex } from '../support/mcplex.ts'
 import { openSession, type Session } from '../support/session.ts'
 
 let place: RuntimeFolder
@@ -50,6 +52,19 @@ function waitOf(data: Readonly<Record<string, unknown>> | undefined): object {
   const { retryAfterMs } = data ?? {}
   return retryAfterMs === undefined ? {} : { retryAfterMs }
 }
+
+test('the first call for a server that could not be started', async () => {
+  const file = join(place.folder, '..', 'mcplex.json')
+  const upstreams = { own: { command: [process.execPath, echoLegacy] }, dead: { command: ['/bin/false'] } }
+  writeFileSync(file, JSON.stringify({ upstreams }))
+  const own = await mcplexForTest({ env: place.env, file })
+  const other = await openSession(own.url)
+  const { error } = await other.response('dead__echo', { text: 'a' })
+  expect(error?.data).toMatchObject({ reason: 'upstream_unavailable', requestId: expect.any(String) as string })
+  const isIt = (line: LogLine): boolean => line['req_id'] === error?.data?.['requestId']
+  const line = await eventually('its line', () => own.log.find(isIt))
+  expect(line).toMatchObject({ msg: 'call failed', upstream: 'dead', status: 'upstream_unavailable' })
+})
 
 test('a request that is refused before there is a call', async () => {
   const gone = await session.post({ id: 9, method: 'tools/list' }, { headers: { 'Mcp-Session-Id': 'unknown' } })
