@@ -339,6 +339,7 @@ function watchedGateway(upstream: PooledUpstream, control: UpstreamControl): Rea
       calls: () => [],
       sessionTotals: () => ({ count: 0, oldestMs: 0, heldBytes: 0 }),
       tenantLimits: () => [],
+      tenants: () => [],
       tenantUse: () => [],
       upstreamCounts: () => [[control.name, { ...upstream.counts(), ...control.counts() }]],
       counts: () => ({}),

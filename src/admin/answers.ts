@@ -151,6 +151,35 @@ export interface ApiCall {
   readonly ageMs: number
 }
 
+export interface ApiTenantLimit {
+  readonly scope: string
+  readonly of?: string | undefined
+  readonly limit: string
+  readonly dryRun: boolean
+  readonly left?: number | undefined
+  readonly allowed: number
+  readonly refused: number
+  readonly wouldRefuse: number
+}
+
+export interface ApiTenant {
+  readonly tenant: string
+  readonly named: boolean
+  readonly clients: number
+  readonly maxClients: number
+  readonly calls: number
+  readonly maxCalls: number
+  readonly weight: number
+  readonly allows: {
+    readonly upstreams: readonly string[]
+    readonly endpoints: readonly string[]
+    readonly tools: readonly string[]
+    readonly prompts: readonly string[]
+    readonly resources: readonly string[]
+  }
+  readonly limits: readonly ApiTenantLimit[]
+}
+
 export interface ApiDrain {
   readonly draining: boolean
   readonly sinceMs?: number | undefined
@@ -164,6 +193,8 @@ export interface ApiAnswers {
   readonly instance: ApiInstance
   readonly upstreams: { readonly upstreams: readonly ApiUpstream[] }
   readonly workers: { readonly total: number; readonly workers: readonly ApiWorker[] }
+  readonly tenants: { readonly total: number; readonly tenants: readonly ApiTenant[] }
+  readonly tenant: ApiTenant
   readonly pauseUpstream: ApiUpstreamChange
   readonly resumeUpstream: ApiUpstreamChange
   readonly disableUpstream: ApiUpstreamChange

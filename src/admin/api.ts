@@ -149,6 +149,19 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     about: 'The last 10,000 sessions that have ended, the last one first, with reason, age and last error.',
     query: { limit, offset, client, reason: { about: 'Only those that ended for this reason.', kind: 'text' } },
   },
+  tenants: {
+    method: 'GET',
+    path: '/api/v1/tenants',
+    about:
+      'The tenants of the file, then those without a name there that use something now: what each may use, its limits and what is left of them.',
+    query: { limit, offset },
+  },
+  tenant: {
+    method: 'GET',
+    path: '/api/v1/tenants/{tenant}',
+    about: 'One tenant, by its name.',
+    errors: { 404: 'There is no such tenant.' },
+  },
   errors: {
     method: 'GET',
     path: '/api/v1/errors',

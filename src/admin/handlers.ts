@@ -9,7 +9,7 @@ import type { Handlers } from './api-request.ts'
 import type { ClosedSessions } from './closed-sessions.ts'
 import { createUpstreamHandlers, type OperatedUpstreams } from './upstream-handlers.ts'
 import type { RecentErrors } from './recent-errors.ts'
-import type { ApiAnswers, ApiLastError, ApiSession } from './answers.ts'
+import type { ApiAnswers, ApiLastError, ApiSession, ApiTenant } from './answers.ts'
 
 /** What the process says of itself, and what an operator may do to it. */
 export interface OperatedProcess {
@@ -97,6 +97,15 @@ export function createHandlers({
         })),
       }
     },
+    tenants({ counts: { limit = 0, offset = 0 } }) {
+      const all = overview.tenants()
+      return { total: all.length, tenants: all.slice(offset, offset + limit).map(tenantOf) }
+    },
+    tenant({ segments: { tenant = '' } }) {
+      const found = overview.tenants().find((one) => one.tenant === tenant)
+      if (!found) throw new AdminError(404, 'tenant_unknown', `There is no tenant ${tenant}.`)
+      return tenantOf(found)
+    },
     errors({ counts: { limit = 0 } }) {
       const { total, errors } = recentErrors.list(limit)
       return { total, errors: errors.map(({ lastAt, ...one }) => ({ ...one, lastAt: timeOf(lastAt) })) }
@@ -138,6 +147,10 @@ function sessionOf(view: ReturnType<Overview['sessions']>['sessions'][number]): 
     inputRequests: view.inputRequests,
     keptBytes: view.heldBytes,
   }
+}
+
+function tenantOf({ isNamed, limits, ...one }: ReturnType<Overview['tenants']>[number]): ApiTenant {
+  return { ...one, named: isNamed, limits: limits.map(({ tenant: _tenant, ...limit }) => limit) }
 }
 
 function errorOf({ method, tool, status, at }: LastError): ApiLastError {

@@ -71,6 +71,35 @@ const upstreamChange = z.object({
   waiting: count.describe('Calls that wait in front of the upstream.'),
 })
 
+const patterns = z.array(z.string())
+
+const tenant = z.object({
+  tenant: z.string(),
+  named: z.boolean().describe('Whether the file names it; if not, it has what `default` has.'),
+  clients: count.describe(
+    'Sessions, and exchanges of clients without a session, those that wait for a place included.',
+  ),
+  maxClients: count,
+  calls: count.describe('Calls in flight.'),
+  maxCalls: count,
+  weight: count,
+  allows: z
+    .object({ upstreams: patterns, endpoints: patterns, tools: patterns, prompts: patterns, resources: patterns })
+    .describe('Patterns; a list that is empty says nothing.'),
+  limits: z.array(
+    z.object({
+      scope: z.enum(['tenant', 'subject', 'tool', 'upstream', 'quota']),
+      of: z.string().optional().describe('The pattern of tools, or the upstream.'),
+      limit: z.string().describe('Such as `1000/min, burst 200`.'),
+      dryRun: z.boolean().describe('Whether it refuses nothing.'),
+      left: count.optional().describe('How many operations of cost 1 are left; left out if each subject has its own.'),
+      allowed: count,
+      refused: count,
+      wouldRefuse: count,
+    }),
+  ),
+})
+
 /** The answer of each operation. */
 export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> } = {
   instance: z.object({
@@ -127,6 +156,8 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
       }),
     ),
   }),
+  tenants: z.object({ total: count, tenants: z.array(tenant) }),
+  tenant,
   pauseUpstream: upstreamChange,
   resumeUpstream: upstreamChange,
   disableUpstream: upstreamChange,

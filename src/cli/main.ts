@@ -96,6 +96,10 @@ async function act(request: Request): Promise<number> {
       const { sessions } = await import('./commands/sessions/sessions.ts')
       return sessions(request, thisMachine(), outputs)
     }
+    case 'tenants': {
+      const { tenants } = await import('./commands/tenants/tenants.ts')
+      return tenants(request, thisMachine(), outputs)
+    }
     case 'errors': {
       const { errors } = await import('./commands/errors/errors.ts')
       return errors(request, thisMachine(), outputs)

@@ -8,6 +8,7 @@ import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
 import { type BreakerRequest, breakerVerb } from './commands/breaker/command.ts'
 import { type DrainRequest, drainVerb } from './commands/drain/command.ts'
+import { type TenantsRequest, tenantsVerb } from './commands/tenants/command.ts'
 import { type ErrorsRequest, errorsVerb } from './commands/errors/command.ts'
 import { type InitRequest, initVerb } from './commands/init/command.ts'
 import { type KeysRequest, keysVerb } from './commands/keys/command.ts'
@@ -32,6 +33,7 @@ export type Request =
   | UpstreamsRequest
   | PsRequest
   | SessionsRequest
+  | TenantsRequest
   | ErrorsRequest
   | BreakerRequest
   | DrainRequest
@@ -81,6 +83,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(psVerb)
   add(sessionsVerb)
   add(upstreamsVerb)
+  add(tenantsVerb)
   add(errorsVerb)
   add(breakerVerb)
   add(drainVerb)

@@ -142,6 +142,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const drain = createDrain(clock)
   const rateLimits = new RateLimits(settings.tenants, { clock, log })
   const tenantUse = new TenantUse(settings.tenants)
+  const tenantParts = { inForce, rateLimits, tenantUse }
   const admission = createAdmission(
     settings.limits,
     clock,
@@ -270,7 +271,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   return {
     events,
-    overview: createOverview({ sessions, runningCalls, upstreams, drain, state, limits, rateLimits, tenantUse, clock }),
+    overview: createOverview({ ...tenantParts, sessions, runningCalls, upstreams, drain, state, limits, clock }),
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),

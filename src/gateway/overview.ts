@@ -8,11 +8,12 @@ import { clientName, type LiveSession, type LiveSessionView } from '../sessions/
 import type { PastCall } from '../protocol/past-call.ts'
 import { knownMethod } from '../protocol/methods.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import type { LimitView, RateLimits } from '../tenants/rate-limits.ts'
-import type { TenantUse, TenantUseView } from '../tenants/tenant-use.ts'
+import type { LimitView } from '../tenants/rate-limits.ts'
+import type { TenantUseView } from '../tenants/tenant-use.ts'
 import type { RunningCalls, TrackedCall } from './calls/running-calls.ts'
 import type { GatewayState } from './health.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
+import { type TenantOverview, type TenantOverviewNeeds, tenantViews } from './tenant-views.ts'
 
 /** A live session, in plain data. */
 export interface SessionView extends LiveSessionView {
@@ -64,6 +65,8 @@ export interface Overview {
   tenantLimits(): readonly LimitView[]
   /** What tenants use at once, of those that use something. */
   tenantUse(): readonly TenantUseView[]
+  /** The tenants of the settings, and those that use something now. */
+  tenants(): readonly TenantOverview[]
   readonly memory: { readonly heldBytes: number; readonly limitBytes: number }
   readonly limits: { readonly maxConnections: number }
   readonly isDraining: boolean
@@ -77,7 +80,7 @@ export interface SessionPage {
   readonly client?: string | undefined
 }
 
-export interface OverviewNeeds {
+export interface OverviewNeeds extends TenantOverviewNeeds {
   readonly sessions: Pick<Sessions, 'all' | 'end' | 'count'>
   readonly runningCalls: RunningCalls
   readonly upstreams: Pick<ServedUpstreams, 'all'>
@@ -85,8 +88,6 @@ export interface OverviewNeeds {
   /** The figures of the whole, and the bytes that are kept. */
   readonly state: () => Pick<GatewayState, 'counts' | 'memory'>
   readonly limits: { readonly maxConnections: number }
-  readonly rateLimits: Pick<RateLimits, 'view'>
-  readonly tenantUse: Pick<TenantUse, 'view'>
   readonly clock: Clock
 }
 
@@ -157,6 +158,7 @@ export function createOverview(needs: OverviewNeeds): Overview {
     counts: () => state().counts,
     tenantLimits: () => needs.rateLimits.view(),
     tenantUse: () => needs.tenantUse.view(),
+    tenants: () => tenantViews(needs),
     get memory() {
       return state().memory
     },
