@@ -151,11 +151,17 @@ describe('the key', () => {
 
   test('goes into the header of every request, and is seen nowhere else', async () => {
     const { url, seen } = await endpoint((_request, response) => response.writeHead(500).end('no'))
-    const piped = connect(url, ['-v'], { MCPLEX_API_KEY: key })
+    const piped = connect(url, ['-v', '--key-env', 'TEAM_KEY'], { TEAM_KEY: key, MCPLEX_API_KEY: 'another one' })
     expect(reasonOf(await piped.request('server/discover', { _meta: standalone() }))).toBe('endpoint_invalid_response')
     expect(seen.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${key}`])
     expect(readFileSync(`/proc/${piped.pid}/cmdline`, 'utf8')).not.toContain(key)
     expect(piped.stderr() + piped.lines.join('\n')).not.toContain(key)
+  })
+
+  test('is missing if the named variable is not set: the usual one is not sent in its place', async () => {
+    const piped = connect('http://127.0.0.1:1/mcp', ['--key-env', 'TEAM_KEY'], { MCPLEX_API_KEY: key })
+    expect(await piped.exited).toBe(78)
+    expect(piped.stderr()).toContain('the variable TEAM_KEY')
   })
 
   test('that no header can carry is refused without being shown', async () => {

@@ -93,6 +93,7 @@ describe('connect', () => {
       verb: 'connect',
       url: new URL('https://mcp.example.com/mcp'),
       waitMs: 120_000,
+      keyEnv: 'MCPLEX_API_KEY',
       memory: '64mb',
       isQuiet: true,
     })
@@ -102,6 +103,11 @@ describe('connect', () => {
     [['connect'], "missing required argument 'url'", 'mcplex connect http://127.0.0.1:8080/mcp'],
     [['connect', 'localhost:8080/mcp'], 'is not the URL of an endpoint', 'mcplex connect http://localhost:8080/mcp'],
     [['connect', 'ftp://x/mcp'], 'is not the URL of an endpoint', 'http://127.0.0.1:8080/mcp'],
+    [
+      ['connect', 'http://127.0.0.1:8080/mcp', '--key-env', 'mcpx_abcdefghij01_x'],
+      'the name of a variable',
+      'TEAM_KEY',
+    ],
     [['connect', 'http://key@x/mcp'], 'holds a name or a password', 'MCPLEX_API_KEY'],
     [['connect', 'http://x/mcp', '--wait', 'soon'], '--wait soon is not a duration', '--wait 30s'],
   ])('%j is wrong usage', (argv, message, remedy) => {

@@ -12,9 +12,14 @@ export interface ConnectRequest extends OutputOptions {
   readonly url: URL
   /** How long a message waits for a server that cannot be reached, in milliseconds. */
   readonly waitMs: number
+  /** The variable that holds the key. */
+  readonly keyEnv: string
   /** The limit for memory, as typed. */
   readonly memory: string | undefined
 }
+
+/** Where the key is, unless another variable is named. */
+export const usualKeyEnv = 'MCPLEX_API_KEY'
 
 const longestWaitMs = 24 * 3_600_000
 
@@ -26,7 +31,7 @@ Examples:
 For the configuration of a client that only starts commands, this prints the entry, with the path of this copy:
   mcplex config claude-desktop --url http://127.0.0.1:8080/mcp
 
-The key is read from MCPLEX_API_KEY and sent as a bearer token; the log is set by LOG_LEVEL and MCPLEX_LOG__FORMAT.
+The key is read from MCPLEX_API_KEY (or the variable that --key-env names) and sent as a bearer token; the log is set by LOG_LEVEL and MCPLEX_LOG__FORMAT.
 Exit codes: 0 the client closed its end, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 77 the key was refused, 78 there
 is no MCP endpoint at the URL.`
 
@@ -46,6 +51,11 @@ export const connectVerb: Subcommand<ConnectRequest> = {
           .helpGroup('Connection:'),
       )
       .addOption(
+        new Option('--key-env <name>', 'The variable that holds the key; a key on the command line could be seen.')
+          .default(usualKeyEnv)
+          .helpGroup('Connection:'),
+      )
+      .addOption(
         new Option(
           '--memory <bytes>',
           'How much is kept in memory: messages on their way, answers that the client has not read. Beyond it requests are refused. (default: a quarter of the memory or heap, whichever is less)',
@@ -54,8 +64,15 @@ export const connectVerb: Subcommand<ConnectRequest> = {
       .addHelpText('after', examples)
     addOutputOptions(command, undefined, true)
     command.action((text: string) => {
-      const { wait, memory } = command.opts<{ wait: string; memory: string | undefined }>()
-      asked({ verb: 'connect', ...outputOptionsOf(command), url: urlOf(text), waitMs: waitOf(wait), memory })
+      const { wait, memory, keyEnv } = command.opts<{ wait: string; memory: string | undefined; keyEnv: string }>()
+      asked({
+        verb: 'connect',
+        ...outputOptionsOf(command),
+        url: urlOf(text),
+        waitMs: waitOf(wait),
+        keyEnv: keyEnvOf(keyEnv),
+        memory,
+      })
     })
   },
 }
@@ -82,4 +99,13 @@ function waitOf(text: string): number {
   if (ms === undefined || ms < 1 || ms > longestWaitMs)
     throw wrongUsage(`--wait ${text} is not a duration up to a day`, ['try', '--wait 30s'])
   return ms
+}
+
+/** The text may be the key itself, so it is not shown. */
+function keyEnvOf(text: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(text) && !text.startsWith('mcpx_')) return text
+  throw wrongUsage('--key-env does not have the name of a variable', [
+    'try',
+    'the key in a variable: --key-env TEAM_KEY',
+  ])
 }

@@ -16,7 +16,7 @@ import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
-import type { ConnectRequest } from './command.ts'
+import { type ConnectRequest, usualKeyEnv } from './command.ts'
 import { firstBug, openRunContext, tellPeople } from '../../run-context.ts'
 
 /** How long requests in flight may take after the end of stdin. */
@@ -37,11 +37,11 @@ const maxAnswerBytes = 64 * 1024 ** 2
  * @throws CommandFailed, ConfigError, or the error of a bug
  */
 export async function connect(
-  { url, waitMs, memory, ...outputOptions }: ConnectRequest,
+  { url, waitMs, keyEnv, memory, ...outputOptions }: ConnectRequest,
   machine: Environment,
   { stderr }: Outputs,
 ): Promise<number> {
-  const key = keyIn(machine)
+  const key = keyIn(machine, keyEnv)
   const settings = loadBridge(new Map(memory === undefined ? [] : [['memory', [memory]]]), machine)
   const { log } = openRunContext(outputOptions, settings.log, machine, stderr)
   tellPeople(stderr)
@@ -80,7 +80,7 @@ export async function connect(
     const found = await Promise.race([stop.asked, denied, bug])
     if (typeof found === 'string') return await Promise.race([end(stdioServer, writer, stop), bug])
     await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, partingMs)])
-    throw denial(found, url, key !== undefined)
+    throw denial(found, url, keyEnv, key !== undefined)
   } finally {
     await Promise.race([stdioServer.close(), pause(clock, partingMs)])
     awake.stop()
@@ -103,26 +103,31 @@ async function end(stdioServer: StdioServer, writer: LineWriter, stop: Stop): Pr
   return Promise.race([drained(), stop.again.then((again) => exitCode(again, true))])
 }
 
-function keyIn({ env }: Environment): string | undefined {
-  const key = env['MCPLEX_API_KEY']
-  if (key === undefined || key === '') return undefined
+function keyIn({ env }: Environment, keyEnv: string): string | undefined {
+  const key = env[keyEnv]
+  if (key === undefined || key === '') {
+    if (keyEnv === usualKeyEnv) return undefined
+    throw failed('config_value', `the variable ${keyEnv}, which --key-env names, is not set`, [
+      ['try', `${keyEnv}=... mcplex connect --key-env ${keyEnv} URL`],
+    ])
+  }
   // The key is not shown: it is a secret.
   if (!/^[\x21-\x7e]+$/.test(key))
-    throw failed('config_value', 'MCPLEX_API_KEY holds blanks, or characters that no header can carry', [
+    throw failed('config_value', `${keyEnv} holds blanks, or characters that no header can carry`, [
       ['accepted', 'letters, digits and punctuation of ASCII, without blanks'],
     ])
   return key
 }
 
-function denial({ status, method }: Denied, url: URL, hasKey: boolean): CommandFailed {
+function denial({ status, method }: Denied, url: URL, keyEnv: string, hasKey: boolean): CommandFailed {
   const endpoint = `${url.origin}${url.pathname}`
   if (status === 401)
     return failed('connect_denied', `${endpoint} requires authentication (HTTP ${status})`, [
-      ['try', hasKey ? 'another key: the one in MCPLEX_API_KEY is not accepted' : 'a key in MCPLEX_API_KEY'],
+      ['try', hasKey ? `another key: the one in ${keyEnv} is not accepted` : `a key in ${keyEnv}`],
     ])
   if (status === 403)
     return failed('connect_denied', `${endpoint} does not let this client in (HTTP ${status})`, [
-      ['try', hasKey ? 'a key with more rights in MCPLEX_API_KEY' : 'a key in MCPLEX_API_KEY'],
+      ['try', hasKey ? `a key with more rights in ${keyEnv}` : `a key in ${keyEnv}`],
       ['or', `--allow-host ${url.host} at mcplex serve, if it says forbidden_host`],
     ])
   return failed('connect_endpoint', `${endpoint} is no MCP endpoint (HTTP ${status} to ${method})`, [
