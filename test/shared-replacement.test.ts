@@ -20,7 +20,7 @@ const isStarting = ({ upstream }: Recorded): boolean => upstream.workers().some(
 test.each([
   ['by hand', {}],
   ['for its age', { recycleAgeMs: 1000 }],
-  ['for its memory', { recycleMemoryBytes: 1 }],
+  ['for its memory', { recycleMemoryBytes: 1024 ** 2 }],
 ] as const)('the only worker takes calls until another one can: %s', async (how, settings) => {
   const recorded = await startRecorded({ mode: 'shared', pool: 4, ...settings })
   const { call, upstream } = recorded

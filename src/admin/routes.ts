@@ -62,7 +62,7 @@ export function readParameters(
     if (!Object.hasOwn(members, name))
       throw bad(`There is no member ${JSON.stringify(name.slice(0, maxTextChars))} of the body here.`)
   for (const [name, member] of Object.entries(members)) {
-    const value = body[name] ?? member.default
+    const value = Object.hasOwn(body, name) ? body[name] : member.default
     if (member.kind === 'text') {
       if (value !== undefined) texts[name] = textOf(name, value)
     } else if (member.kind === 'word') texts[name] = wordOf(name, value, member.words)
