@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import type { EventSource } from '../base/events.ts'
+import { LineLimit } from '../base/line-limit.ts'
 import type { Log } from '../base/log.ts'
 import type { SecretValues } from '../base/secret-values.ts'
 import type { Gateway } from '../gateway/gateway.ts'
@@ -72,6 +73,12 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
   const recentErrors = new RecentErrors(events, clock)
   const handlers = createHandlers({ gateway, process: operated, closedSessions, recentErrors, clock })
   const metrics = createMetrics(gateway, clock)
+  const limit = new LineLimit<string>(clock, 1, (what, skipped) => log.info({ what, skipped }, 'lines skipped'))
+  const refusals = {
+    refused: (reason: string): void => {
+      if (limit.allows(reason)) log.warn({ reason }, 'a request to the address for operators was refused')
+    },
+  }
   const closes: Array<() => void> = []
 
   const serverFor = (host: string, allowHosts: readonly string[], token: string | undefined): Server => {
@@ -79,7 +86,16 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
     const server = createServer(
       { ...timeouts, maxHeaderSize: 16_384, requireHostHeader: false },
       (request, response) => {
-        void answerExchange(request, response, { handlers, hosts, token, secretValues, metrics, openapi, log })
+        void answerExchange(request, response, {
+          handlers,
+          hosts,
+          token,
+          secretValues,
+          metrics,
+          openapi,
+          refusals,
+          log,
+        })
       },
     )
     server.maxConnections = maxConnections

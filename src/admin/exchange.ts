@@ -22,6 +22,8 @@ export interface ExchangeNeeds {
   readonly metrics: Metrics
   /** The text of the OpenAPI document. */
   readonly openapi: () => Promise<string>
+  /** Logs requests without the right token: a line a second at most. */
+  readonly refusals: { refused(reason: string): void }
   readonly log: Log
 }
 
@@ -94,8 +96,10 @@ function hashOf(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-function problemOf(error: unknown, { log }: Pick<ExchangeNeeds, 'log'>): Answered {
+function problemOf(error: unknown, { log, refusals }: Pick<ExchangeNeeds, 'log' | 'refusals'>): Answered {
   const { status, reason, title } = described(error)
+  // Somebody may be guessing.
+  if (status === 401) refusals.refused(reason)
   if (status === 500) log.error({ err: error }, 'a request of an operator could not be answered')
   const text = `${JSON.stringify({ type: 'about:blank', title, status, reason })}\n`
   const headers = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}

@@ -25,9 +25,9 @@ test('errors of the last hour are counted by kind, the most frequent first; what
   events.emit('callEnded', call)
   events.emit('callEnded', { ...call, status: 'ok' })
   events.emit('callEnded', { ...call, status: 'cancelled' })
-  events.emit('refused', { code: 'overloaded', tenant: undefined, requestId: 'r' })
+  events.emit('refused', { code: 'overloaded', tenant: undefined, client: undefined, requestId: 'r' })
   clock.advance(59 * 60_000)
-  events.emit('refused', { code: 'overloaded', tenant: undefined, requestId: 'r' })
+  events.emit('refused', { code: 'overloaded', tenant: undefined, client: undefined, requestId: 'r' })
   expect(recent.list(10)).toMatchObject({
     total: 3,
     errors: [

@@ -44,8 +44,8 @@ export class RecentErrors {
     events.on('callEnded', ({ status, client, tool, upstream }) => {
       if (!noErrors.has(status)) this.#count({ reason: status, client, tool, upstream })
     })
-    events.on('refused', ({ code }) =>
-      this.#count({ reason: code, client: undefined, tool: undefined, upstream: undefined }),
+    events.on('refused', ({ code, client }) =>
+      this.#count({ reason: code, client, tool: undefined, upstream: undefined }),
     )
   }
 

@@ -22,8 +22,8 @@ export interface Events {
    * is from a closed set; `keyId` is no secret.
    */
   authDecision: { method: string; result: string; reason: string; keyId: string | undefined }
-  /** A request was refused before there was a call. */
-  refused: { code: string; tenant: string | undefined; requestId: string }
+  /** A request was refused before there was a call. `client` is the name that the client has told, as far as it is known. */
+  refused: { code: string; tenant: string | undefined; client: string | undefined; requestId: string }
   /**
    * A feature was switched off under overload, or on again. `step` is how many are off, `because` what is highest:
    * `event_loop`, `memory` or `queue`.

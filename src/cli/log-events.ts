@@ -56,7 +56,7 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
       if (result === 'refused') line('credentials refused', { method, reason, key_id: keyId })
     }),
     events.on('refused', (event) =>
-      line('refused', { code: event.code, tenant: event.tenant, req_id: event.requestId }),
+      line('refused', { code: event.code, tenant: event.tenant, client: event.client, req_id: event.requestId }),
     ),
     events.on('workerStarted', (event) =>
       log.debug(

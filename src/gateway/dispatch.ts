@@ -8,6 +8,7 @@ import { acceptedForms } from '../protocol/accept.ts'
 import { answerable, errorResponse, refusalText, requestIdOf, withRequestId } from '../protocol/error-response.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { sseHeaders, sseMessage } from '../protocol/sse.ts'
+import { clientName } from '../sessions/live-session.ts'
 import type { Answers } from './answers.ts'
 import { GatedRequest } from './gated-request.ts'
 import { refusedStateless } from './modern/requests.ts'
@@ -44,7 +45,15 @@ function refused(
   const found = answerable(error, log)
   const requestId = requestIdOf(found)
   const refusal = withRequestId(found, requestId)
-  if (refusal.code !== 'cancelled') events.emit('refused', { code: refusal.code, tenant: request.tenant, requestId })
+  if (refusal.code !== 'cancelled') {
+    const { tenant, knownClient } = request
+    events.emit('refused', {
+      code: refusal.code,
+      tenant,
+      client: knownClient && clientName({ client: knownClient }),
+      requestId,
+    })
+  }
   if (request.inbound.method === 'POST' && !request.isBodyRead) return refusalText(refusal)
   return request.isStateless ? refusedStateless(refusal, request.id) : errorResponse(refusal, request.id)
 }

@@ -133,6 +133,13 @@ export class GatedRequest implements RequestIdHolder {
     return this.#principal?.tenant
   }
 
+  /** What its client has said of itself, as soon as it is known. */
+  get knownClient(): ClientDescription | undefined {
+    return (
+      this.#client ?? this.#envelope?.client ?? (this.#liveSession ?? this.#sseSession?.liveSession)?.session.client
+    )
+  }
+
   /** The id of the session that the request names. */
   get sessionId(): string {
     return found(this.#sessionId)

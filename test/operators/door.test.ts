@@ -167,6 +167,9 @@ describe('the address', () => {
         headers: { 'www-authenticate': 'Bearer' },
       })
     }
+    await eventually('it is logged that tokens were wrong', () =>
+      mcplex.log.some(({ msg }) => msg === 'a request to the address for operators was refused'),
+    )
     expect(JSON.stringify(mcplex.log)).not.toContain(token)
   })
 

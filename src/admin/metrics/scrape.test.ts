@@ -77,7 +77,7 @@ test('a scrape has what was counted and what there is, each metric with one head
     client: 'c',
     lastError: undefined,
   })
-  events.emit('refused', { code: 'draining', tenant: undefined, requestId: 'r' })
+  events.emit('refused', { code: 'draining', tenant: undefined, client: undefined, requestId: 'r' })
   const [{ type, text }, again] = await Promise.all([metrics.scrape(), metrics.scrape()])
   expect(again.text).toBe(text)
   expect(type).toMatch(/^text\/plain; version=0\.0\.4/)

@@ -15,7 +15,7 @@ import { type Message, responseText, type RpcId } from '../../protocol/jsonrpc.t
 import { answerable, errorAnswerOf, requestIdOf, withRequestId } from '../../protocol/error-response.ts'
 import { isStateless } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import type { LiveSession } from '../../sessions/live-session.ts'
+import { clientName, type LiveSession } from '../../sessions/live-session.ts'
 import { completed } from '../../sessions/session.ts'
 import type { GatedRequest } from '../gated-request.ts'
 import type { AdmittedCall } from './admitted-call.ts'
@@ -107,7 +107,12 @@ async function handle(
     const refusal = answerable(error, needs.log)
     const requestId = requestIdOf(refusal)
     answer(sseSession, responseText(message.id, errorAnswerOf(withRequestId(refusal, requestId))))
-    needs.events.emit('refused', { code: refusal.code, tenant: sseSession.principal.tenant, requestId })
+    needs.events.emit('refused', {
+      code: refusal.code,
+      tenant: sseSession.principal.tenant,
+      client: sseSession.liveSession && clientName(sseSession.liveSession.session),
+      requestId,
+    })
   }
 }
 

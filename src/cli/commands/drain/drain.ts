@@ -6,7 +6,7 @@ import { askDoor, chooseDoor, type Door } from '../../door.ts'
 import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { runningInstances } from '../../running-instances.ts'
-import { shortAge } from '../../table.ts'
+import { shortAge, timeLeft } from '../../table.ts'
 import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import type { DrainRequest } from './command.ts'
 
@@ -31,15 +31,20 @@ export async function drain(request: DrainRequest, { env }: Environment, outputs
   await askDoor(door, 'startDrain')
   tell('draining', {}, `${door.name} drains`)
   if (!waits) return 0
+  let left: ApiDrain | undefined
   const awake = stayAwake()
   try {
     let told = ''
     for (;;) {
       const state = await stateOf(door)
       if (!state) break
-      const lines = inWords(state)
-      if (lines !== told && lines !== '') tell('waiting', state, lines)
-      told = lines
+      left = state
+      // Ages grow all the time: only other calls are told.
+      const key = JSON.stringify(
+        state.waitingFor.map(({ tool, method, upstream, client }) => [tool, method, upstream, client]),
+      )
+      if (key !== told && state.callsInFlight > 0) tell('waiting', state, inWords(state))
+      told = key
       await pause(clock, lookEveryMs)
     }
     // Its door closes a moment before its process ends.
@@ -48,7 +53,9 @@ export async function drain(request: DrainRequest, { env }: Environment, outputs
   } finally {
     awake.stop()
   }
-  tell('ended', {}, `${door.name} has ended`)
+  const running = left && (left.leftMs ?? Infinity) <= 2 * lookEveryMs ? left.callsInFlight : 0
+  const cut = running > 0 ? `; ${running} ${running === 1 ? 'call' : 'calls'} ran until the time limit` : ''
+  tell('ended', { running }, `${door.name} has ended${cut}`)
   return 0
 }
 
@@ -62,8 +69,7 @@ async function stateOf(door: Door): Promise<ApiDrain | undefined> {
   }
 }
 
-function inWords({ callsInFlight, waitingFor }: ApiDrain): string {
-  if (callsInFlight === 0) return ''
+function inWords({ callsInFlight, waitingFor, leftMs }: ApiDrain): string {
   const calls = waitingFor.map(({ tool, method, upstream, client, ageMs }) => {
     const where = upstream === undefined ? '' : ` at ${upstream}`
     return `${tool ?? method}${where}${client === undefined ? '' : `, of ${client}`}, since ${shortAge(ageMs)}`
@@ -71,5 +77,6 @@ function inWords({ callsInFlight, waitingFor }: ApiDrain): string {
   const more = callsInFlight > calls.length ? [`and ${callsInFlight - calls.length} more`] : []
   // The name of a client may hold anything, and must not look like a line of ours.
   const lines = [...calls, ...more].map((line) => `  ${terminalSafeLine(line, maxLine)}`)
-  return [`waits for ${callsInFlight} ${callsInFlight === 1 ? 'call' : 'calls'}:`, ...lines].join('\n')
+  const atMost = leftMs === undefined ? '' : `, ${timeLeft(leftMs)} at most`
+  return [`waits for ${callsInFlight} ${callsInFlight === 1 ? 'call' : 'calls'}${atMost}:`, ...lines].join('\n')
 }
