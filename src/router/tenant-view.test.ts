@@ -86,3 +86,10 @@ test('patterns', () => {
   expect([allows(['a*'], ['ab']), allows(['a*', '!ab'], ['ab']), allows(['!x'], ['ab'])]).toEqual([true, false, true])
   expect(idlePatterns(['a*', '!zz', 'q'], [['ab'], ['x', 'zz']])).toEqual(['q'])
 })
+
+test('names and URIs of megabytes are hidden, and not compared with patterns', () => {
+  const some = view({ upstreams: ['*'], tools: ['*', '!*a*b*c'], resources: ['!*a*b*c'] })
+  const huge = 'a'.repeat(4 * 1024 ** 2)
+  expect([some.seesTool('files', huge), some.seesPrompt('files', huge)]).toEqual([false, true])
+  expect(some.seesResource('files', `file:///${huge}`)).toBe(false)
+})

@@ -25,6 +25,10 @@ export interface TenantView extends Pick<TenantPatterns, 'upstreams' | 'tools' |
   readonly aliases: Readonly<Record<string, string>>
 }
 
+/** Longer names and URIs are compared with no pattern, which would take long, and are hidden. */
+const maxNameChars = 1024
+const maxUriChars = 8192
+
 /** Whether a list of patterns allows a text: one pattern matches, and none with `!`. Without others, `!` takes away from all. */
 export function allows(patterns: readonly string[], names: readonly string[]): boolean {
   const { included, excluded } = partsOf(patterns)
@@ -66,13 +70,14 @@ export function createTenantView(settings: TenantView): View {
   )
   const seesName = (parts: typeof tools, member: string, own: string): boolean => {
     if (!parts || (parts.included.length === 0 && parts.excluded.length === 0)) return true
-    return isSeen(parts, names.all(member, own), own)
+    return own.length <= maxNameChars && isSeen(parts, names.all(member, own), own)
   }
   return {
     seesTool: (member, own) => seesName(tools, member, own),
     seesPrompt: (member, own) => seesName(prompts, member, own),
     seesResource(member, own) {
       if (!resources || (resources.included.length === 0 && resources.excluded.length === 0)) return true
+      if (own.length > maxUriChars) return false
       // However it is spelt, it is the same resource: each spelling must be allowed.
       return spellings(own).every((uri) =>
         isSeen(resources, [uris.shown(member, uri), shownUris.shown(member, uri)], uri),

@@ -136,3 +136,14 @@ test('a reload keeps what is left of a limit that is the same', () => {
   replace({})
   expect(allowed('a', 100)).toBe(100)
 })
+
+test('a name of megabytes counts, but is neither compared nor remembered', () => {
+  const { allowed } = limitsOf({ a: { rate: '3/h', toolRates: ['*=1/h'] } })
+  const huge: Operation = {
+    ...call('x'.repeat(4 * 1024 ** 2)),
+    names: () => {
+      throw new Error('it was compared')
+    },
+  }
+  expect(allowed('a', 9, [huge])).toBe(3)
+})

@@ -50,6 +50,8 @@ export interface RateLimitNeeds {
 const logEveryMs = 10_000
 /** The most operations whose cost and limits are remembered. */
 const maxKnown = 4096
+/** Longer methods and names of tools are neither compared with patterns nor remembered: none has one. */
+const maxNameChars = 1024
 /** The tenant whose settings may hold for those without a name. */
 const standard = 'default'
 
@@ -146,10 +148,11 @@ export class RateLimits {
   #chargeOf(policy: Policy, operation: Operation): Charge {
     if (!policy.tellsApart) return policy.plainCharge
     const { method, upstreams, own } = operation
-    const key = `${policy.tenant} ${method} ${upstreams.join(' ')} ${own ?? ''}`
+    const isLong = method.length + (own?.length ?? 0) > maxNameChars
+    const key = isLong ? '' : `${policy.tenant} ${method} ${upstreams.join(' ')} ${own ?? ''}`
     const known = this.#known.get(key)
     if (known) return known
-    const names = own === undefined ? [] : operation.names()
+    const names = own === undefined || isLong ? [] : operation.names()
     const isOneOf = (pattern: string): boolean => names.some((name) => matchesGlob(pattern, name))
     const cost = policy.costs.find(([name]) => name === method || isOneOf(name))?.[1] ?? 1
     const rules = policy.rules.filter(({ scope, of = '' }) => {
@@ -159,7 +162,7 @@ export class RateLimits {
     const charge = { cost, rules }
     // Names that clients make up are remembered as well, so it is bounded.
     if (this.#known.size >= maxKnown) this.#known.clear()
-    this.#known.set(key, charge)
+    if (!isLong) this.#known.set(key, charge)
     return charge
   }
 
