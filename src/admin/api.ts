@@ -2,13 +2,16 @@
  * The operations of the JSON API as data: paths, parameters, what they are for. Handlers (`handlers.ts`), the schemas of the
  * answers (`schemas.ts`) and the printed document (`openapi.ts`) are checked against it by the compiler.
  */
+import { sessionEnds } from '../base/events.ts'
 import type { BreakerWord } from '../gateway/gateway.ts'
 import type { ApiAnswers } from './answers.ts'
 
 /** A parameter in the query, all of which are optional. */
 export interface QueryParameter {
   readonly about: string
-  readonly kind: 'text' | 'count'
+  readonly kind: 'text' | 'word' | 'count'
+  /** The words that there are. */
+  readonly words?: readonly string[]
   /** Of a count. */
   readonly max?: number
   readonly default?: number
@@ -147,7 +150,12 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     method: 'GET',
     path: '/api/v1/closed-sessions',
     about: 'The last 10,000 sessions that have ended, the last one first, with reason, age and last error.',
-    query: { limit, offset, client, reason: { about: 'Only those that ended for this reason.', kind: 'text' } },
+    query: {
+      limit,
+      offset,
+      client,
+      reason: { about: 'Only those that ended for this reason.', kind: 'word', words: sessionEnds },
+    },
   },
   tenants: {
     method: 'GET',

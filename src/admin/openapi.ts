@@ -87,7 +87,8 @@ function memberSchema({ about, kind, words, max, default: standard }: BodyMember
   return { ...what, type: 'integer', minimum: 1, maximum: max, default: standard }
 }
 
-function parameterSchema({ kind, max, default: standard }: QueryParameter): object {
+function parameterSchema({ kind, words, max, default: standard }: QueryParameter): object {
+  if (kind === 'word') return { type: 'string', enum: words }
   return kind === 'text' ? { type: 'string' } : { type: 'integer', minimum: 0, maximum: max, default: standard }
 }
 

@@ -48,8 +48,12 @@ export function readParameters(
   for (const name of given.keys())
     if (!Object.hasOwn(query, name))
       throw bad(`There is no parameter ${JSON.stringify(name.slice(0, maxTextChars))} here.`)
-  for (const [name, { kind, max = 0, default: standard = 0 }] of Object.entries(query)) {
+  for (const [name, { kind, words, max = 0, default: standard = 0 }] of Object.entries(query)) {
     const text = given.get(name)
+    if (kind === 'word') {
+      if (text !== null) texts[name] = wordOf(name, text, words)
+      continue
+    }
     if (kind === 'text') {
       if (text !== null) texts[name] = text.slice(0, maxTextChars)
       continue
@@ -65,7 +69,7 @@ export function readParameters(
     const value = Object.hasOwn(body, name) ? body[name] : member.default
     if (member.kind === 'text') {
       if (value !== undefined) texts[name] = textOf(name, value)
-    } else if (member.kind === 'word') texts[name] = wordOf(name, value, member.words)
+    } else if (member.kind === 'word') texts[name] = wordOf(`${name} of the body`, value, member.words)
     else counts[name] = countOf(name, value, member.max)
   }
   return { segments, counts, texts }
@@ -73,7 +77,7 @@ export function readParameters(
 
 function wordOf(name: string, value: unknown, words: readonly string[] = []): string {
   if (typeof value === 'string' && words.includes(value)) return value
-  throw bad(`${name} of the body is one of: ${words.join(', ')}.`)
+  throw bad(`${name} is one of: ${words.join(', ')}.`)
 }
 
 function textOf(name: string, value: unknown): string {

@@ -86,6 +86,19 @@ test('a change names the measure that is highest in relation to its limit', () =
   expect(measure(6, () => ({ memory: 0.99, event_loop: 160 })).changes[0]?.because).toBe('memory')
 })
 
+test('a feature that is switched on again names why it was off, not what is highest now', () => {
+  const { changes } = measure(40, (second) => {
+    if (second < 6) return { memory: 0.9 }
+    return second < 16 ? { event_loop: 300 } : { queue: 0.1 }
+  })
+  expect(changes.map(({ isOff, because }) => [isOff, because])).toEqual([
+    [true, 'memory'],
+    [true, 'event_loop'],
+    [false, 'event_loop'],
+    [false, 'memory'],
+  ])
+})
+
 test('whatever is measured: one step at a time, in order, never two within the time that pressure must last', () => {
   const measured = fc.record({
     event_loop: fc.double({ min: 0, max: 5000, noNaN: true }),

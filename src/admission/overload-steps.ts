@@ -36,19 +36,26 @@ export type OverloadLimits = OverloadMeasurements
 export interface OverloadState {
   /** How many of the steps are taken. */
   readonly taken: number
+  /** Why each of them was taken. */
+  readonly because: readonly OverloadMeasure[]
   /** Since when the next step is called for, in milliseconds; undefined if it is not. */
   readonly risingSinceMs: number | undefined
   /** Since when the last step is needed no more; undefined if it is. */
   readonly fallingSinceMs: number | undefined
 }
 
-export const noOverload: OverloadState = { taken: 0, risingSinceMs: undefined, fallingSinceMs: undefined }
+export const noOverload: OverloadState = {
+  taken: 0,
+  because: [],
+  risingSinceMs: undefined,
+  fallingSinceMs: undefined,
+}
 
 /** A step that is taken, or taken back. */
 export interface OverloadChange {
   readonly feature: OverloadFeature
   readonly isOff: boolean
-  /** The measure that is highest in relation to its limit. */
+  /** The measure that was highest in relation to its limit when the feature was switched off. */
   readonly because: OverloadMeasure
 }
 
@@ -76,19 +83,21 @@ export function nextOverload(
   const lasts = (sinceMs: number | undefined): boolean => sinceMs !== undefined && nowMs - sinceMs >= holdMs
   const moved = (step: OverloadStep, isOff: boolean): ReturnType<typeof nextOverload> => {
     const now = taken + (isOff ? 1 : -1)
+    const measure = (isOff ? undefined : state.because.at(-1)) ?? highest(ratios(step, measured, limits))
     return {
       state: {
         taken: now,
+        because: isOff ? [...state.because, measure] : state.because.slice(0, now),
         risingSinceMs: since(isRising(now), undefined),
         fallingSinceMs: since(isFalling(now), undefined),
       },
-      change: { feature: step.feature, isOff, because: highest(ratios(step, measured, limits)) },
+      change: { feature: step.feature, isOff, because: measure },
     }
   }
   const [next, last] = [overloadSteps[taken], overloadSteps[taken - 1]]
   if (next && lasts(risingSinceMs)) return moved(next, true)
   if (last && lasts(fallingSinceMs)) return moved(last, false)
-  return { state: { taken, risingSinceMs, fallingSinceMs }, change: undefined }
+  return { state: { taken, because: state.because, risingSinceMs, fallingSinceMs }, change: undefined }
 }
 
 /** How much of its limit the highest measure of a step has reached; 0 if there is no such step. */

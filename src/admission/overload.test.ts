@@ -64,7 +64,10 @@ test('each step is an event, a line of the log and a number, on the way up and d
   expect([overload.step, overload.isOff('background_work'), overload.isOff('new_sessions')]).toEqual([1, true, false])
   fixture.measured = calm
   fixture.pass(3)
-  expect(told.slice(2)).toEqual(['0 +background_work', expect.stringContaining('a feature is switched on again')])
+  expect(told.slice(2)).toEqual([
+    '0 +background_work',
+    'overload: a feature is switched on again {"feature":"background_work","step":0,"was_because":"memory","loop_ms":0,"memory_percent":0,"queue_percent":0}',
+  ])
   expect([overload.step, overload.isOff('background_work')]).toEqual([0, false])
 })
 

@@ -92,7 +92,8 @@ export function createOverload(needs: OverloadNeeds): Overload {
     const fields = {
       feature,
       step: state.taken,
-      because,
+      // What is measured now is why it is switched on again.
+      ...(isSwitchedOff ? { because } : { was_because: because }),
       loop_ms: Math.round(measured.event_loop),
       memory_percent: Math.round(measured.memory * 100),
       queue_percent: Math.round(measured.queue * 100),

@@ -25,8 +25,8 @@ export interface Events {
   /** A request was refused before there was a call. `client` is the name that the client has told, as far as it is known. */
   refused: { code: string; tenant: string | undefined; client: string | undefined; requestId: string }
   /**
-   * A feature was switched off under overload, or on again. `step` is how many are off, `because` what is highest:
-   * `event_loop`, `memory` or `queue`.
+   * A feature was switched off under overload, or on again. `step` is how many are off, `because` what was highest
+   * when it was switched off: `event_loop`, `memory` or `queue`.
    */
   overloadStep: { step: number; feature: string; isOff: boolean; because: string }
   /** An upstream serves that was missing when the gateway had started. `tools` is how many it lists to a client without capabilities. */
@@ -95,7 +95,18 @@ export interface CallEnded {
   queueMs: number | undefined
 }
 
-export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'evicted' | 'drain' | 'operator' | 'revoked'
+/** Why sessions end. */
+export const sessionEnds = [
+  'client',
+  'idle',
+  'max_age',
+  'no_handshake',
+  'evicted',
+  'drain',
+  'operator',
+  'revoked',
+] as const
+export type SessionEnd = (typeof sessionEnds)[number]
 export type DroppedThing =
   'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification' | 'client_notification'
 

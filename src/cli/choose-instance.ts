@@ -7,6 +7,8 @@ import { runningIn, type RunningInstance } from './running-instances.ts'
 
 /** What a command line says of the instance that it means. */
 export interface InstanceWish {
+  /** The verb that was typed, for what to type instead. */
+  readonly verb: string
   /** The file that it serves; undefined if it does not matter. */
   readonly file: string | undefined
   /** Its process; undefined if it does not matter. */
@@ -22,7 +24,8 @@ export function addInstanceOptions(command: Command): void {
 /** @throws CommandFailed with usage */
 export function instanceWishOf(command: Command): InstanceWish {
   const { config, pid } = command.opts<{ config?: string; pid?: string }>()
-  return { file: config, pid: pid === undefined ? undefined : pidOf(pid, command.name()) }
+  const verb = command.name()
+  return { verb, file: config, pid: pid === undefined ? undefined : pidOf(pid, verb) }
 }
 
 function pidOf(text: string, verb: string): number {
@@ -36,7 +39,7 @@ function pidOf(text: string, verb: string): number {
  * @throws CommandFailed if there is none, or several
  */
 export function chooseInstance(
-  { file, pid }: InstanceWish,
+  { verb, file, pid }: InstanceWish,
   env: Readonly<Record<string, string | undefined>>,
   needsFile: boolean,
 ): { readonly folder: string; readonly instance: RunningInstance } {
@@ -60,11 +63,17 @@ export function chooseInstance(
   const [only, ...others] = candidates
   if (only && others.length === 0) return only
   const what = needsFile ? 'mcplex up' : 'mcplex'
-  if (only)
-    throw failed('instance_ambiguous', `${candidates.length} ${what} run: say which one`, [['try', list(candidates)]])
+  if (only) {
+    const where = candidates === here ? ' in this folder' : ''
+    const elsewhere = named.length - candidates.length
+    throw failed('instance_ambiguous', `${candidates.length} ${what} run${where}: say which one`, [
+      ['try', list(candidates, verb)],
+      ...(elsewhere > 0 ? [['note', `${elsewhere} more run elsewhere: mcplex ps lists all`] as const] : []),
+    ])
+  }
   const which = pid === undefined ? (file === undefined ? '' : ` with ${file}`) : ` as process ${pid}`
   throw failed('instance_missing', `no ${what} of this user runs${which}`, [
-    all.length > 0 ? ['try', list(all)] : ['try', 'mcplex up, to start one'],
+    all.length > 0 ? ['try', list(all, verb)] : ['try', 'mcplex up, to start one'],
     [
       'note',
       'found are those of this user on this machine, unless MCPLEX_ADMIN__RUNTIME_FILE is off or their file is a pipe',
@@ -82,8 +91,10 @@ function noFile(found: ReadonlyArray<{ readonly instance: RunningInstance }>): C
   ])
 }
 
-function list(found: ReadonlyArray<{ readonly instance: RunningInstance }>): string {
-  return found.map(({ instance: { pid, config, server } }) => `--pid ${pid}   ${config ?? server.name}`).join('\n')
+function list(found: ReadonlyArray<{ readonly instance: RunningInstance }>, verb: string): string {
+  return found
+    .map(({ instance: { pid, config, server } }) => `mcplex ${verb} --pid ${pid}   ${config ?? server.name}`)
+    .join('\n')
 }
 
 function failed(code: FailureCode, message: string, notes: Failure['notes']): CommandFailed {

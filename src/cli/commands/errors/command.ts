@@ -36,7 +36,7 @@ export const errorsVerb: Subcommand<ErrorsRequest> = {
         verb: 'errors',
         ...outputOptionsOf(command),
         door: doorWishOf(command),
-        limit: countOf('--limit', limit, 1000),
+        limit: countOf('--limit', limit, 1, 1000),
       })
     })
   },

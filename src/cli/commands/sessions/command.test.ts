@@ -13,6 +13,8 @@ test.each([
   [['list', 'ab'], 'list takes no label'],
   [['--reason', 'idle'], '--reason is of sessions that have ended'],
   [['--limit', '0'], '--limit "0" is no number from 1 to 1000'],
+  [['--offset', '-1'], '--offset "-1" is no number from 0 to 100000'],
+  [['--closed', '--reason', 'foo'], '--reason "foo" is not why sessions end'],
   [['--admin', 'http://['], 'is not an address'],
 ])('sessions %j is wrong usage', (words, told) => {
   expect(() => readCommandLine(['sessions', ...words], needs)).toThrow(told)
@@ -25,4 +27,20 @@ test('sessions takes an address with or without its scheme', () => {
       door: { admin: 'http://127.0.0.1:8081/' },
       action: { kind: 'list', limit: 100 },
     })
+})
+
+test('sessions that have ended are listed page by page, by a reason that there is', () => {
+  const words = ['sessions', '--closed', '--reason', 'evicted', '--limit', '1000', '--offset', '9000']
+  const action = { kind: 'closed', reason: 'evicted', limit: 1000, offset: 9000 }
+  expect(readCommandLine(words, needs)).toMatchObject({ action })
+  try {
+    readCommandLine(['sessions', '--closed', '--reason', 'evict'], needs)
+    expect.unreachable()
+  } catch (error) {
+    const notes = error instanceof CommandFailed ? error.failures[0]?.notes : []
+    expect(notes).toEqual([
+      ['accepted', expect.stringContaining('client, idle, max_age')],
+      ['try', 'mcplex sessions --closed --reason evicted'],
+    ])
+  }
 })

@@ -1,20 +1,23 @@
 /** The command line of `sessions`. */
 import { Option } from 'commander'
 import { didYouMean } from '../../../base/did-you-mean.ts'
+import { type SessionEnd, sessionEnds } from '../../../base/events.ts'
 import { addDoorOptions, type DoorWish, doorWishOf } from '../../door.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 import { countOf } from '../count-option.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 
+/** A part of a list. */
+interface SessionsPage {
+  readonly limit: number
+  readonly offset: number
+  readonly client: string | undefined
+}
+
 /** What is to be done. */
 export type SessionsAction =
-  | { readonly kind: 'list'; readonly limit: number; readonly client: string | undefined }
-  | {
-      readonly kind: 'closed'
-      readonly limit: number
-      readonly client: string | undefined
-      readonly reason: string | undefined
-    }
+  | ({ readonly kind: 'list' } & SessionsPage)
+  | ({ readonly kind: 'closed'; readonly reason: SessionEnd | undefined } & SessionsPage)
   | { readonly kind: 'show'; readonly label: string }
   | { readonly kind: 'close'; readonly label: string }
 
@@ -32,6 +35,8 @@ Examples:
   mcplex sessions show 1f09ab                      one session with its last calls
   mcplex sessions close 1f09ab                     end it: its calls are cancelled, its client begins another one
   mcplex sessions --closed --reason evicted        those that have ended, of the last 10,000
+  mcplex sessions --closed --limit 1000 --offset 1000
+                                                   the second thousand of them
 
 A session is named by its label, as in the log, or by the first characters of it; the session id is never shown. Exit codes: 0 listed
 or closed, 1 there is no such mcplex or session, 2 wrong usage, 77 the token was not accepted.`
@@ -49,10 +54,11 @@ export const sessionsVerb: Subcommand<SessionsRequest> = {
       .addOption(new Option('--client <name>', 'Only those of clients with that in their name.'))
       .addOption(new Option('--reason <word>', 'Of --closed: only those that ended for this reason.'))
       .addOption(new Option('--limit <n>', 'How many at most, up to 1000.').default('100'))
+      .addOption(new Option('--offset <n>', 'How many to leave out at the beginning of the list.').default('0'))
     addDoorOptions(command)
     addOutputOptions(command, 'One JSON object on stdout: the list of sessions, or the label of the closed session.')
     command.action((action?: string, label?: string) => {
-      const options = command.opts<{ closed?: true; client?: string; reason?: string; limit: string }>()
+      const options = command.opts<Flags>()
       asked({
         verb: 'sessions',
         ...outputOptionsOf(command),
@@ -63,10 +69,18 @@ export const sessionsVerb: Subcommand<SessionsRequest> = {
   },
 }
 
+interface Flags {
+  readonly closed?: true
+  readonly client?: string
+  readonly reason?: string
+  readonly limit: string
+  readonly offset: string
+}
+
 function actionIn(
   action: string | undefined,
   label: string | undefined,
-  { closed, client, reason, limit }: { closed?: true; client?: string; reason?: string; limit: string },
+  { closed, client, reason, limit, offset }: Flags,
 ): SessionsAction {
   if (action === 'show' || action === 'close') {
     if (closed !== undefined || client !== undefined || reason !== undefined)
@@ -88,6 +102,17 @@ function actionIn(
   if (label !== undefined) throw wrongUsage('list takes no label', ['try', `mcplex sessions show ${label}`])
   if (reason !== undefined && closed === undefined)
     throw wrongUsage('--reason is of sessions that have ended', ['try', `mcplex sessions --closed --reason ${reason}`])
-  const most = countOf('--limit', limit, 1000)
-  return closed === undefined ? { kind: 'list', limit: most, client } : { kind: 'closed', limit: most, client, reason }
+  const page = { limit: countOf('--limit', limit, 1, 1000), offset: countOf('--offset', offset, 0, 100_000), client }
+  return closed === undefined ? { kind: 'list', ...page } : { kind: 'closed', reason: reasonIn(reason), ...page }
+}
+
+function reasonIn(word: string | undefined): SessionEnd | undefined {
+  const reason = sessionEnds.find((one) => one === word)
+  if (word === undefined || reason !== undefined) return reason
+  const meant = didYouMean(word, sessionEnds)
+  throw wrongUsage(
+    `--reason ${JSON.stringify(word)} is not why sessions end`,
+    ['accepted', sessionEnds.join(', ')],
+    ...(meant === undefined ? [] : [['try', `mcplex sessions --closed --reason ${meant}`] as const]),
+  )
 }

@@ -16,12 +16,14 @@ export async function sessions(request: SessionsRequest, { env }: Environment, o
   const door = chooseDoor(request.door, env)
   const { pid } = door
   const print = (event: string, answer: object, text: string): number => {
-    stdout.write(isJson ? `${JSON.stringify({ event, pid, ...answer })}\n` : text)
+    if (isJson) stdout.write(`${JSON.stringify({ event, pid, ...answer })}\n`)
+    else if (text !== '') stdout.write(text)
+    else if (!isQuiet) stderr.write('no session\n')
     return 0
   }
   if (action.kind === 'close') {
     const { label } = await askDoor(door, 'closeSession', { segments: { session: action.label } })
-    if (isJson) return print('closed', { label }, '')
+    if (isJson) return print('closed', { label }, label)
     if (!isQuiet) stderr.write(`session ${label} is closed\n`)
     return 0
   }
@@ -29,18 +31,26 @@ export async function sessions(request: SessionsRequest, { env }: Environment, o
     const one = await askDoor(door, 'session', { segments: { session: action.label } })
     return print('session', one, details(one))
   }
-  const { limit, client } = action
+  const { limit, offset, client } = action
   if (action.kind === 'closed') {
     const { reason } = action
-    const answer = await askDoor(door, 'closedSessions', { query: { limit, client, reason } })
-    return print('closed_sessions', answer, listed(closedColumns, answer.sessions.map(closedRow), answer.total))
+    const answer = await askDoor(door, 'closedSessions', { query: { limit, offset, client, reason } })
+    return print('closed_sessions', answer, listed(closedColumns, answer.sessions.map(closedRow), answer.total, offset))
   }
-  const answer = await askDoor(door, 'sessions', { query: { limit, client } })
-  return print('sessions', answer, listed(columns, answer.sessions.map(row), answer.total))
+  const answer = await askDoor(door, 'sessions', { query: { limit, offset, client } })
+  return print('sessions', answer, listed(columns, answer.sessions.map(row), answer.total, offset))
 }
 
-function listed(names: readonly string[], rows: ReadonlyArray<readonly string[]>, total: number): string {
-  const more = total > rows.length ? `${total - rows.length} more\n` : ''
+/** Nothing without rows. @param offset how many were left out at the beginning */
+function listed(
+  names: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+  total: number,
+  offset: number,
+): string {
+  if (rows.length === 0) return ''
+  const next = offset + rows.length
+  const more = total > next ? `${total - next} more: --offset ${next}\n` : ''
   return `${table(names, rows)}${more}`
 }
 

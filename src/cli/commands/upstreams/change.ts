@@ -1,10 +1,10 @@
 /** Pauses, resumes, disables, enables or recycles a server of a running instance, and tells what has become of it. */
-import type { ApiWorker } from '../../../admin/answers.ts'
 import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
 import { askDoor, type Door } from '../../door.ts'
 import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { changeInWords, recycleInWords, waitInWords } from './change-words.ts'
+import { allWorkers } from './all-workers.ts'
 import type { UpstreamChange, UpstreamsAction } from './command.ts'
 
 type Change = Extract<UpstreamsAction, { readonly kind: UpstreamChange }>
@@ -87,8 +87,6 @@ async function look(
   return { isIdle, resumesInMs: found.resumesInMs }
 }
 
-const pageSize = 1000
-
 /**
  * The states of workers that are to be replaced and have not ended.
  * @param agoMs when they were to be replaced: a reload meanwhile numbers its workers anew
@@ -99,14 +97,10 @@ async function statesLeft(
   replaced: ReadonlySet<number>,
   agoMs: number,
 ): Promise<string[]> {
-  const left: string[] = []
-  for (let offset = 0; ; offset += pageSize) {
-    const { total, workers } = await askDoor(door, 'workers', { query: { upstream, limit: pageSize, offset } })
-    const isOld = ({ worker, state, ageMs }: ApiWorker): boolean =>
-      worker !== undefined && replaced.has(worker) && state !== 'ended' && ageMs >= agoMs
-    left.push(...workers.filter(isOld).map(({ state }) => state))
-    if (offset + workers.length >= total || workers.length === 0) return left
-  }
+  const workers = await allWorkers(door, upstream)
+  return workers.flatMap(({ worker, state, ageMs }) =>
+    worker !== undefined && replaced.has(worker) && state !== 'ended' && ageMs >= agoMs ? [state] : [],
+  )
 }
 
 async function until(door: Door, upstream: string, what: string, isOver: () => Promise<boolean>): Promise<void> {

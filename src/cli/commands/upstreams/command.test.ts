@@ -12,6 +12,7 @@ test.each([
   [['pause', 'a', '--for', '2h'], 'is no time from 1ms to 1h'],
   [['pause', 'a', '--for', '-1s'], 'is no time from 1ms to 1h'],
   [['pause', 'a', '--workers'], '--workers is of list'],
+  [['a', 'b', '--workers'], '--workers is of list'],
   [['restart', 'a'], "'restart' is no action of upstreams"],
   [['list', 'a'], 'list takes no name'],
   [['accept'], 'accept needs the name of a server'],
@@ -22,7 +23,9 @@ test.each([
 
 test.each([
   [[], { kind: 'list' }],
-  [['--workers'], { kind: 'workers' }],
+  [['--workers'], { kind: 'workers', upstream: undefined }],
+  [['--workers', 'github'], { kind: 'workers', upstream: 'github' }],
+  [['list', 'pause', '--workers'], { kind: 'workers', upstream: 'pause' }],
   [['pause', 'a', '--for', '30s'], { kind: 'pause', upstream: 'a', forMs: 30_000, waits: false }],
   [['recycle', 'a', '--wait'], { kind: 'recycle', upstream: 'a', forMs: undefined, waits: true }],
   [['accept', 'a', '--', '-k3f'], { kind: 'accept', upstream: 'a', hash: '-k3f' }],

@@ -11,7 +11,7 @@ export type UpstreamChange = 'pause' | 'resume' | 'disable' | 'enable' | 'recycl
 
 export type UpstreamsAction =
   | { readonly kind: 'list' }
-  | { readonly kind: 'workers' }
+  | { readonly kind: 'workers'; readonly upstream: string | undefined }
   | { readonly kind: 'accept'; readonly upstream: string; readonly hash: string | undefined }
   | {
       readonly kind: UpstreamChange
@@ -33,6 +33,7 @@ const examples = `
 Examples:
   mcplex upstreams                                 each server: state and why, workers, calls that run and that wait
   mcplex upstreams --workers                       each worker: state, process, age, calls
+  mcplex upstreams --workers github                those of one server
   mcplex upstreams pause github --wait             new calls wait; returns when those that run have ended
   mcplex upstreams pause github --for 30s          for 30 s at most (5 minutes by default, an hour at most)
   mcplex upstreams resume github                   calls that wait run
@@ -60,7 +61,7 @@ export const upstreamsVerb: Subcommand<UpstreamsRequest> = {
       .argument('[action]', '`list`, which is what it does by default, or one of the others')
       .argument('[name]', 'the name of the server')
       .argument('[hash]', 'of `accept`: the hash of one definition, or the beginning of it; all if it is left out')
-      .addOption(new Option('--workers', 'Each worker, instead of each server.'))
+      .addOption(new Option('--workers', 'Each worker, instead of each server; with a name, those of that server.'))
       .addOption(new Option('--for <time>', 'Of `pause`: how long at most.'))
       .addOption(
         new Option(
@@ -99,8 +100,11 @@ function actionIn(words: Words, flags: Flags): UpstreamsAction {
     throw wrongUsage('--for is of pause', ['try', `mcplex upstreams pause ${name ?? '<name>'} --for ${flags.for}`])
   if (flags.wait && (change === undefined || !waiting.has(change)))
     throw wrongUsage('--wait is of pause, disable and recycle', ['try', 'mcplex upstreams --help'])
-  if (flags.workers && (action !== 'list' || name !== undefined))
-    throw wrongUsage('--workers is of list', ['try', 'mcplex upstreams --workers'])
+  if (flags.workers) {
+    if (action === 'list' && hash === undefined) return { kind: 'workers', upstream: name }
+    if (change === undefined && action !== 'accept' && name === undefined) return { kind: 'workers', upstream: action }
+    throw wrongUsage('--workers is of list', ['try', `mcplex upstreams --workers ${name ?? ''}`.trim()])
+  }
   if (change) {
     if (name !== undefined && hash === undefined)
       return { kind: change, upstream: name, forMs: pauseIn(flags.for), waits: flags.wait === true }
@@ -110,7 +114,7 @@ function actionIn(words: Words, flags: Flags): UpstreamsAction {
     if (name !== undefined) return { kind: 'accept', upstream: name, hash }
     throw wrongUsage('accept needs the name of a server', ['try', 'mcplex upstreams, to see the names'])
   }
-  if (action === 'list' && name === undefined) return flags.workers ? { kind: 'workers' } : { kind: 'list' }
+  if (action === 'list' && name === undefined) return { kind: 'list' }
   throw notUnderstood(words)
 }
 

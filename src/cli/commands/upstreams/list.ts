@@ -3,6 +3,7 @@ import type { ApiUpstream, ApiWorker } from '../../../admin/answers.ts'
 import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import { askDoor, type Door } from '../../door.ts'
 import type { Outputs } from '../../outputs.ts'
+import { allWorkers } from './all-workers.ts'
 import { breakerLine } from '../breaker/breaker-line.ts'
 import { shortAge, shortSize, table, timeLeft } from '../../table.ts'
 
@@ -71,17 +72,19 @@ function pauseLine(name: string, state: ApiUpstream['state'], resumesInMs: numbe
 
 const workerColumns = ['SERVER', 'WORKER', 'STATE', 'PURPOSE', 'PID', 'MEMORY', 'AGE', 'CALLS', 'TOTAL', 'SESSION']
 
-/** As many as one answer has. */
-const mostWorkers = 1000
-
-/** @throws CommandFailed if the instance does not answer */
-export async function listWorkers(door: Door, isJson: boolean, { stdout }: Outputs): Promise<number> {
-  const { total, workers } = await askDoor(door, 'workers', { query: { limit: mostWorkers } })
-  if (isJson) stdout.write(`${JSON.stringify({ event: 'workers', pid: door.pid, total, workers })}\n`)
-  else {
-    const more = total > workers.length ? `${total - workers.length} more\n` : ''
-    stdout.write(`${table(workerColumns, workers.map(workerRow))}${more}`)
-  }
+/**
+ * @param upstream those of one server; undefined for all
+ * @throws CommandFailed if there is no such server, or the instance does not answer
+ */
+export async function listWorkers(
+  door: Door,
+  upstream: string | undefined,
+  isJson: boolean,
+  { stdout }: Outputs,
+): Promise<number> {
+  const workers = await allWorkers(door, upstream)
+  if (isJson) stdout.write(`${JSON.stringify({ event: 'workers', pid: door.pid, total: workers.length, workers })}\n`)
+  else stdout.write(table(workerColumns, workers.map(workerRow)))
   return 0
 }
 

@@ -23,6 +23,6 @@ export async function upstreams(request: UpstreamsRequest, { env }: Environment,
   }
   const door = chooseDoor(request.door, env)
   if (action.kind === 'list') return listUpstreams(door, isJson, outputs)
-  if (action.kind === 'workers') return listWorkers(door, isJson, outputs)
+  if (action.kind === 'workers') return listWorkers(door, action.upstream, isJson, outputs)
   return changeUpstream(action, door, { isJson, isQuiet }, outputs)
 }
