@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { answers } from '../../src/admin/schemas.ts'
 import { askAt, type RuntimeFolder, runtimeFolder } from '../support/door.ts'
 import { echoLegacy, type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { reasonOf } from '../support/rpc.ts'
@@ -53,6 +54,9 @@ test('lists the tenants with what they use, and shows one with its limits', asyn
       { scope: 'tool', of: 'ec*', limit: '1/h, burst 1', left: 0, allowed: 1, refused: 1 },
     ],
   })
+  const { body } = await askAt(place.placesOf(mcplex.pid).socket, '/api/v1/tenants/default')
+  // Nothing is told that the schema does not have.
+  expect(answers.tenant.parse(body)).toEqual(body)
   const { code, stdout } = await place.run('tenants')
   expect(code).toBe(0)
   expect(stdout).toMatch(/^TENANT +CLIENTS +CALLS .*\ndefault +1\/5 +0\/256 +1 +2 +1 +0\nacme +0\/5 +0\/256 +3 /)
