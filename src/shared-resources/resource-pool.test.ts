@@ -201,6 +201,15 @@ test('validate is asked before each use but that of one just made', async () => 
   await pool.close()
 })
 
+test('a validate that only throws, and returns nothing, keeps what it does not throw for', async () => {
+  const things = new Things()
+  const validate = (async () => {}) as unknown as () => Promise<boolean>
+  const pool = poolOf({ ...things.options, validate, max: 1 })
+  for (const _ of [1, 2, 3]) await pool.run(() => {})
+  expect(things.made).toHaveLength(1)
+  await pool.close()
+})
+
 test('a create that hangs is the error that says so', async () => {
   const things = new Things()
   const create = async (): Promise<Thing> => new Promise(() => {})

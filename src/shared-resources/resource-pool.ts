@@ -187,7 +187,8 @@ export class ResourcePool implements SharedPool<unknown> {
     })
     try {
       const isValid = await Promise.race([inModule(() => options.validate?.(lendable.value)), late])
-      return Boolean(isValid) && !lendable.isDestroyed
+      // One that says nothing has not thrown.
+      return (isValid ?? true) && !lendable.isDestroyed
     } finally {
       timer?.stop()
     }

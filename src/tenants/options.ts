@@ -2,8 +2,6 @@
 import type { OptionTable, Shape } from '../base/option.ts'
 import { readPair, readQuota, readRate } from './rate-text.ts'
 
-export { readRate }
-
 export interface TenantSettings {
   /** Patterns of the names of upstreams of which the tenant may use everything, unless another list narrows it down. */
   readonly upstreams: readonly string[]
