@@ -10,7 +10,12 @@ const sweepEveryMs = 1000
 
 /** What has tokens for keys. Times are milliseconds of a monotonic clock. */
 export interface TokenTable {
-  /** How long until the key has `cost` tokens, in whole milliseconds; 0 if it has them. Nothing is taken. */
+  /** The most tokens that a key ever has at once. */
+  readonly most: number
+  /**
+   * How long until the key has `cost` tokens, in whole milliseconds; 0 if it has them. Nothing is taken.
+   * @param cost at most `most`
+   */
   waitMs(key: string, nowMs: number, cost: number): number
   /** How many whole tokens the key has. */
   tokens(key: string, nowMs: number): number
@@ -30,6 +35,10 @@ export class BucketTable implements TokenTable {
   constructor(rule: RateRule, maxKeys: number) {
     this.rule = rule
     this.#maxKeys = maxKeys
+  }
+
+  get most(): number {
+    return this.rule.burst
   }
 
   /** How many keys have a bucket that is not full, at most. */

@@ -23,18 +23,18 @@ const rounding = 1e-3
 
 /**
  * How long until the bucket has `cost` tokens, in whole milliseconds; 0 if it has them. Nothing is taken.
- * @param cost above the burst it counts as the whole burst: a bucket never has more
+ * @param cost at most the burst: a bucket never has more
  */
 export function bucketWaitMs(fullAtMs: number, nowMs: number, rule: RateRule, cost: number): number {
   const tokenMs = rule.perMs / rule.points
   const missing = missingMs(fullAtMs, nowMs, rule)
-  const waitMs = missing + (Math.min(cost, rule.burst) - rule.burst) * tokenMs
+  const waitMs = missing + (cost - rule.burst) * tokenMs
   return Math.max(0, Math.floor(waitMs + rounding))
 }
 
 /** The state of the bucket after `cost` tokens were taken: only if `bucketWaitMs` is 0. */
 export function bucketAfter(fullAtMs: number, nowMs: number, rule: RateRule, cost: number): number {
-  return nowMs + missingMs(fullAtMs, nowMs, rule) + (Math.min(cost, rule.burst) * rule.perMs) / rule.points
+  return nowMs + missingMs(fullAtMs, nowMs, rule) + (cost * rule.perMs) / rule.points
 }
 
 /** How many whole tokens the bucket has. */

@@ -2,6 +2,7 @@
 import { type Names, plainNames, prefixedNames } from '../router/names.ts'
 import type { NamedByRequest } from '../router/target.ts'
 import type { RequestMessage } from '../protocol/jsonrpc.ts'
+import { knownMethod, unknownName } from '../protocol/methods.ts'
 import type { Operation } from '../tenants/rate-limits.ts'
 import type { EndpointPlanSettings } from './endpoint-plans.ts'
 import type { GatedRequest } from './gated-request.ts'
@@ -29,8 +30,10 @@ export function createOperationOf(behind: NamesTargets, inForce: () => NamingSet
       names = upstreams.length === 1 ? plainNames(only, aliases) : prefixedNames(upstreams, aliases)
     }
     const { member, own } = behind.targetOf(request)
-    // Of which upstream a bare name is, that an App calls, only lists can say: it counts for each of them.
-    const of = member === undefined ? (own === undefined ? [] : upstreams) : [member]
+    // Of which upstream a bare name is, that an App calls, only lists can say, and which one has a method of an extension
+    // only they themselves: such an operation counts for each of them.
+    const mayBeOfAny = own !== undefined || knownMethod(request.method) === unknownName
+    const of = member === undefined ? (mayBeOfAny ? upstreams : []) : [member]
     return {
       method: request.method,
       upstreams: of,

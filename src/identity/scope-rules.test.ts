@@ -27,6 +27,7 @@ test('a star alone is for everything, also for what has no method', () => {
   const all = new ScopeRules(['mcp:use *'])
   expect(all.lackedBy([], [''])).toEqual(['mcp:use'])
   expect(all.lackedBy([], ['x'.repeat(100_000)])).toEqual(['mcp:use'])
+  expect(all.lackedBy([], ['x\ny'])).toEqual(['mcp:use'])
 })
 
 test('a dot or a dollar stands for itself', () => {

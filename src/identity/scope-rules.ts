@@ -31,7 +31,7 @@ export class ScopeRules {
     this.#rules = lines.filter(isScopeRule).map((line) => {
       const [scope = '', ...methods] = line.trim().split(/\s+/)
       const patterns = methods.map((method) => method.replaceAll(/[.$]/g, '\\$&').replaceAll('*', '.*'))
-      return { scope, methods: new RegExp(`^(?:${patterns.join('|')})$`) }
+      return { scope, methods: new RegExp(`^(?:${patterns.join('|')})$`, 's') }
     })
     this.scopes = [...new Set(this.#rules.map(({ scope }) => scope))]
   }

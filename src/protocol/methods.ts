@@ -32,6 +32,18 @@ const knownMethods: ReadonlySet<string> = new Set([
   'tasks/list',
 ])
 
+/** Notifications of clients, of any revision, that are for a server. */
+const clientNotifications: ReadonlySet<string> = new Set([
+  'notifications/progress',
+  'notifications/roots/list_changed',
+  'notifications/tasks/status',
+])
+
+/** Whether the specification defines a notification of clients. */
+export function isClientNotification(method: string): boolean {
+  return clientNotifications.has(method)
+}
+
 /** Stands for a name that a client made up, or that no server has listed. */
 export const unknownName = 'unknown'
 

@@ -3,7 +3,8 @@
  */
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Member } from './member.ts'
-import { bothViews, createTenantView, type TenantView } from './tenant-view.ts'
+import { shownResourcesAlone } from './hidden-resources.ts'
+import { allowsWhole, bothViews, createTenantView, type TenantView } from './tenant-view.ts'
 import { createNaming, type Naming, type NamingSettings } from './naming.ts'
 import { createTranslation, type Translation } from './translation.ts'
 import { createView, type View, type ViewSettings } from './view.ts'
@@ -11,6 +12,7 @@ import { createView, type View, type ViewSettings } from './view.ts'
 export class Members {
   readonly #naming: NamingSettings
   readonly #viewSettings: ViewSettings
+  readonly #tenantSettings: TenantView | undefined
   readonly #tenant: View | undefined
   #list: readonly Member[] = []
   #byName = new Map<string, Member>()
@@ -26,6 +28,7 @@ export class Members {
   }) {
     this.#naming = needs.naming
     this.#viewSettings = needs.view
+    this.#tenantSettings = needs.tenant
     this.#tenant = needs.tenant && createTenantView(needs.tenant)
     this.naming = createNaming([], needs.naming)
     this.view = createView(needs.view, this.naming.names)
@@ -63,11 +66,24 @@ export class Members {
     return this.naming.isPlain ? undefined : this.#translations.get(member)
   }
 
+  /** What clients see of the result of a method. */
+  resultTranslationOf(member: string, method: string): Translation | undefined {
+    const translation = this.translationOf(member)
+    return this.#tenant ? shownResourcesAlone(translation, method, this.#seesUri(member)) : translation
+  }
+
+  /** The members that get methods which mcplex does not know: what such a method reaches, no pattern can say. */
+  get unrestricted(): readonly Member[] {
+    const tenant = this.#tenantSettings
+    return tenant ? this.#list.filter(({ name }) => allowsWhole(tenant, name)) : this.#list
+  }
+
   /** An entry of a member's list for clients; undefined if they do not see it, or if the member is gone by now. */
   shownEntry(member: string, method: string, entry: RawObject): RawObject | undefined {
     if (!this.#byName.has(member)) return undefined
     if (!this.#sees(member, method, entry)) return undefined
-    return this.translationOf(member)?.entry(method, entry) ?? entry
+    const translation = this.resultTranslationOf(member, method)
+    return translation?.entry(method, entry) ?? entry
   }
 
   /** Whether clients see a tool or prompt of a member. */
@@ -75,12 +91,19 @@ export class Members {
     return list === 'tools/list' ? this.view.seesTool(member, own) : this.view.seesPrompt(member, own)
   }
 
+  #seesUri(member: string): (uri: string) => boolean {
+    return (uri) => this.view.seesResource(member, uri)
+  }
+
   #sees(member: string, method: string, { value }: RawObject): boolean {
     const own = value[identifiedBy[method] ?? 'uri']
     if (method === 'tools/list') return typeof own === 'string' && this.view.seesTool(member, own)
     if (this.#tenant === undefined) return true
     if (typeof own !== 'string') return false
-    return method === 'prompts/list' ? this.view.seesPrompt(member, own) : this.view.seesResource(member, own)
+    if (method === 'prompts/list') return this.view.seesPrompt(member, own)
+    return method === 'resources/templates/list'
+      ? this.view.seesTemplate(member, own)
+      : this.view.seesResource(member, own)
   }
 }
 

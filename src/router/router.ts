@@ -13,7 +13,7 @@ import { sumCounts } from '../base/sum-counts.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Call } from '../protocol/call.ts'
 import type { HealthCheck } from '../protocol/health.ts'
-import { knownMethod, unknownName } from '../protocol/methods.ts'
+import { isClientNotification, knownMethod, unknownName } from '../protocol/methods.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createAppRequests } from './app-requests.ts'
 import { extensionMember } from './extension-methods.ts'
@@ -105,10 +105,14 @@ export function createRouter(needs: RouterNeeds): Router {
       return { reply, translation: undefined }
     }
     const target = targetOf(call.method, call.params, members.naming)
-    if ('unknown' in target)
-      return isPlain && target.unknown.kind === 'method' ? send(call, only.name, call) : sendUnnamed(call, target)
+    if ('unknown' in target) {
+      if (!isPlain || target.unknown.kind !== 'method') return sendUnnamed(call, target)
+      if (knownMethod(call.method) === unknownName && !members.unrestricted.includes(only))
+        throw new Refusal('method_not_found')
+      return send(call, only.name, call)
+    }
     const { named, uri } = target
-    if (uri && !members.view.seesResource(target.member, uri.own)) throw unknownResource(uri.shown)
+    if (uri && !seesUri(call, target.member, uri.own)) throw unknownResource(uri.shown)
     if (!named) return send(call, target.member, target)
     if (!named.mayBeShort) {
       if (!members.seesName(named.list, target.member, named.own)) throw unknown(named.list)
@@ -140,23 +144,34 @@ export function createRouter(needs: RouterNeeds): Router {
       resource: () => appRequests.findResource(shown, call),
       // A method of the protocol itself names its member, if it is for one.
       method: async () =>
-        knownMethod(shown) === unknownName ? extensionMember(members.list, call, { memberWaitMs, clock }) : undefined,
+        knownMethod(shown) === unknownName
+          ? extensionMember(members.unrestricted, call, { memberWaitMs, clock })
+          : undefined,
     }[kind]()
-    if (!found || (kind === 'resource' && !members.view.seesResource(found.name, shown))) throw refusal
+    if (!found || (kind === 'resource' && !seesUri(call, found.name, shown))) throw refusal
     return send(call, found.name, call)
   }
+
+  /** Completions are for templates; all else names a resource. */
+  const seesUri = ({ method }: Call, member: string, own: string): boolean =>
+    method === 'completion/complete' ? members.view.seesTemplate(member, own) : members.view.seesResource(member, own)
 
   const send = (call: Call, name: string, { params, named }: Pick<Target, 'params' | 'named'>): Begun => {
     const member = members.find(name)
     if (!member) throw unknown(named?.list ?? 'tools/list')
     const own = params === call.params ? call : { ...call, params }
-    return { reply: member.upstream.call(own), translation: members.translationOf(name) }
+    return { reply: member.upstream.call(own), translation: members.resultTranslationOf(name, call.method) }
   }
 
   const namedIn = ({ method, params }: Pick<Call, 'method' | 'params'>): NamedByRequest => {
     try {
       const target = targetOf(method, params, members.naming)
-      if ('unknown' in target) return target.unknown.kind === 'tool' ? { own: target.unknown.shown } : {}
+      if ('unknown' in target) {
+        const { kind, shown } = target.unknown
+        if (kind !== 'method') return kind === 'tool' ? { own: shown } : {}
+        const [only] = members.list
+        return members.naming.isPlain && knownMethod(shown) === unknownName ? { member: only?.name } : {}
+      }
       const { member, named } = target
       const full = named?.mayBeShort ? memberNames.known(named.list, named.shown)?.own : undefined
       return { member, own: full ?? named?.own }
@@ -188,7 +203,8 @@ export function createRouter(needs: RouterNeeds): Router {
     call: (call) => new RoutedReply(call.method, () => (call.worker === undefined ? begin(call) : nextRound(call))),
     subscribe: (caller, filter, subscriber) => subscriptions.subscribe(caller, filter, subscriber),
     notify(caller, method, params) {
-      atEach(members.list, ({ upstream: one }) => one.notify(caller, method, params))
+      const list = isClientNotification(method) ? members.list : members.unrestricted
+      atEach(list, ({ upstream: one }) => one.notify(caller, method, params))
     },
     endSession(caller) {
       atEach(members.list, ({ upstream: one }) => one.endSession(caller))

@@ -54,6 +54,15 @@ describe('a hidden resource', () => {
     'file:///x/%2E%2E/secret/a',
     'FILE:///secret/a',
     'file:///./secret/a',
+    'file:///x/../secret/a#{',
+    'file:///x/%2e%2e/secret/a?{',
+    'file:///s%65cret/a?%ff',
+    'file:///s%65cret/a?%',
+    'file:////secret/a',
+    'file:///x/..//secret/a',
+    'file:///x//../secret/a',
+    'file://anyhost/secret/a',
+    'file:/secret/a',
   ])('is hidden as %s', (uri) => {
     expect(hiding.seesResource('files', uri)).toBe(false)
   })
@@ -64,9 +73,17 @@ describe('a hidden resource', () => {
   })
 
   test('may be a template, by its text', () => {
-    expect(hiding.seesResource('files', 'file:///secret/{name}')).toBe(false)
-    expect(hiding.seesResource('files', 'file:///open/{+name}')).toBe(true)
+    expect(hiding.seesTemplate('files', 'file:///secret/{name}')).toBe(false)
+    expect(hiding.seesTemplate('files', 'file:///open/../secret/{name}')).toBe(false)
+    expect(hiding.seesTemplate('files', 'file:///open/{+name}{?Query}')).toBe(true)
   })
+
+  test.each(['notes://VAULT/a', 'notes://u@vault/a', 'notes://vault:1/a', 'NOTES://vault//a', 'notes://vault/a?b'])(
+    'is hidden as %s, of any scheme',
+    (uri) => {
+      expect(view({ upstreams: ['*'], resources: ['!notes://vault/a'] }).seesResource('files', uri)).toBe(false)
+    },
+  )
 })
 
 test('what is allowed of resources is allowed in each spelling', () => {
@@ -74,6 +91,18 @@ test('what is allowed of resources is allowed in each spelling', () => {
   expect(open.seesResource('files', 'file:///open/a b')).toBe(true)
   expect(open.seesResource('files', 'file:///open/a%20b')).toBe(true)
   expect(open.seesResource('files', 'file:///open/%2E%2E/secret')).toBe(false)
+  for (const uri of ['open/../x#{', 'open/../x?{', 'open/%2e%2e/x#{', 'open/..%2fx?%', 'open//../../x', 'open//../x'])
+    expect(open.seesResource('files', `file:///${uri}`), uri).toBe(false)
+  // Braces are in no URI, so servers differ in what they make of them.
+  expect(open.seesResource('files', 'file:///open/{x}')).toBe(false)
+  const hosts = view({
+    upstreams: ['files'],
+    resources: ['mcplex://files/file://Host/a*', 'mcplex://files/x:/https://b?*'],
+  })
+  expect([hosts.seesResource('files', 'file://Host/a'), hosts.seesResource('files', 'x:/https://b?c')]).toEqual([
+    false,
+    true,
+  ])
 })
 
 test('endpoints are named by name or path, and all are allowed if none is named', () => {

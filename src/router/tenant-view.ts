@@ -6,6 +6,7 @@
 import { matchesGlob } from '../base/glob.ts'
 import { plainNames, prefixedNames } from './names.ts'
 import { memberUris, plainUris } from './uris.ts'
+import { uriSpellings } from './uri-spellings.ts'
 import { membersInView, partsOf, type View } from './view.ts'
 
 /** Patterns in which `*` stands for any characters; one with `!` takes away again. An empty list says nothing. */
@@ -40,13 +41,18 @@ export function allows(patterns: readonly string[], names: readonly string[]): b
 /** The upstreams of which a tenant may use something. */
 export function membersOfTenant(view: TenantView): readonly string[] {
   const { upstreams, tools, prompts, resources, all, aliases } = view
-  if (upstreams.length > 0) return all.filter((name) => allows(upstreams, [name]))
+  if (upstreams.length > 0) return all.filter((name) => allowsWhole(view, name))
   const named = [tools, prompts].flatMap((patterns) =>
     patterns.length === 0 ? [] : membersInView({ tools: patterns }, all, aliases),
   )
   const { included } = partsOf(resources)
   // Of which server a URI is, a pattern need not say: a server that has none of them only answers that.
   return all.filter((name) => named.includes(name) || included.length > 0)
+}
+
+/** Whether a tenant is allowed an upstream itself, and not only some of what it has. */
+export function allowsWhole({ upstreams }: Pick<TenantView, 'upstreams'>, name: string): boolean {
+  return upstreams.length > 0 && allows(upstreams, [name])
 }
 
 /** Whether a tenant may use an endpoint, if anything is left of it. The endpoint of all upstreams has the empty name. */
@@ -72,17 +78,23 @@ export function createTenantView(settings: TenantView): View {
     if (!parts || (parts.included.length === 0 && parts.excluded.length === 0)) return true
     return own.length <= maxNameChars && isSeen(parts, names.all(member, own), own)
   }
+  const seesUri = (member: string, own: string, isValid: (uri: string) => boolean): boolean => {
+    if (!resources || (resources.included.length === 0 && resources.excluded.length === 0)) return true
+    if (own.length > maxUriChars || !isValid(own)) return false
+    const names = (uri: string): readonly string[] => [uris.shown(member, uri), shownUris.shown(member, uri)]
+    // However it is spelt, it may be the same resource.
+    const { exact, loose } = uriSpellings(own)
+    const taken = { included: [], excluded: resources.excluded }
+    return (
+      exact.every((uri) => isSeen(resources, names(uri), uri)) && loose.every((uri) => isSeen(taken, names(uri), uri))
+    )
+  }
   return {
     seesTool: (member, own) => seesName(tools, member, own),
     seesPrompt: (member, own) => seesName(prompts, member, own),
-    seesResource(member, own) {
-      if (!resources || (resources.included.length === 0 && resources.excluded.length === 0)) return true
-      if (own.length > maxUriChars) return false
-      // However it is spelt, it is the same resource: each spelling must be allowed.
-      return spellings(own).every((uri) =>
-        isSeen(resources, [uris.shown(member, uri), shownUris.shown(member, uri)], uri),
-      )
-    },
+    // RFC 3986 has no braces in a URI; servers differ in what they make of them.
+    seesResource: (member, own) => seesUri(member, own, (uri) => !/[{}]/.test(uri)),
+    seesTemplate: (member, own) => seesUri(member, own, () => true),
   }
 }
 
@@ -92,36 +104,13 @@ function isSeen({ included, excluded }: ReturnType<typeof partsOf>, known: reado
   return !isOneOf(excluded, [...known, own]) && (included.length === 0 || isOneOf(included, known))
 }
 
-/** A URI as it is written, decoded, and with its path resolved. */
-function spellings(uri: string): readonly string[] {
-  const found = new Set([uri])
-  for (const one of [uri, decoded(uri)]) {
-    found.add(one)
-    const resolved = URL.canParse(one) ? new URL(one).href : one
-    // `new URL` encodes what it need not.
-    found.add(one === resolved || isTemplate(uri) ? one : decoded(resolved))
-  }
-  return [...found]
-}
-
-function isTemplate(uri: string): boolean {
-  return uri.includes('{')
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
 /** What the endpoint and the tenant both show. */
 export function bothViews(one: View, other: View): View {
   return {
     seesTool: (member, own) => one.seesTool(member, own) && other.seesTool(member, own),
     seesPrompt: (member, own) => one.seesPrompt(member, own) && other.seesPrompt(member, own),
     seesResource: (member, own) => one.seesResource(member, own) && other.seesResource(member, own),
+    seesTemplate: (member, own) => one.seesTemplate(member, own) && other.seesTemplate(member, own),
   }
 }
 

@@ -14,12 +14,14 @@ export interface View {
   /** Whether a tool of a member is seen, by the name that the member gives it. */
   seesTool(member: string, own: string): boolean
   seesPrompt(member: string, own: string): boolean
-  /** Whether a resource is seen, by its own URI; or a template of URIs, by its text. */
+  /** Whether a resource is seen, by its own URI. */
   seesResource(member: string, own: string): boolean
+  /** Whether a template of URIs is seen, by its text. */
+  seesTemplate(member: string, own: string): boolean
 }
 
 /** Of prompts and resources, an endpoint shows all that its members have. */
-const whole: View = { seesTool: () => true, seesPrompt: () => true, seesResource: () => true }
+const whole: View = { seesTool: () => true, seesPrompt: () => true, seesResource: () => true, seesTemplate: () => true }
 
 export function createView({ tools }: ViewSettings, names: Names): View {
   if (!tools || tools.length === 0) return whole

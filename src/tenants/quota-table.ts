@@ -32,11 +32,13 @@ export class QuotaTable implements TokenTable {
     this.#wallMs = wallMs
   }
 
+  get most(): number {
+    return this.rule.points
+  }
+
   waitMs(key: string, _nowMs: number, cost: number): number {
     const wallMs = this.#turn()
-    return this.#usedBy(key) + Math.min(cost, this.rule.points) <= this.rule.points
-      ? 0
-      : Math.max(1, this.#period.endMs - wallMs)
+    return this.#usedBy(key) + cost <= this.rule.points ? 0 : Math.max(1, this.#period.endMs - wallMs)
   }
 
   take(key: string, _nowMs: number, cost: number): void {
@@ -54,10 +56,14 @@ export class QuotaTable implements TokenTable {
     return this.#used.get(key) ?? (this.#used.size < this.#maxKeys ? 0 : this.#sharedUsed)
   }
 
-  /** Begins a new period if it is time. A clock that is set back does not give a quota again. */
+  /**
+   * Begins a new period if it is time. A clock that is set back by less than one does not give a quota again; by more, it
+   * was wrong before, and a quota that is used up would not come back for as long.
+   */
   #turn(): number {
     const wallMs = this.#wallMs()
-    if (wallMs >= this.#period.endMs) {
+    const { startMs, endMs } = this.#period
+    if (wallMs >= endMs || startMs - wallMs > endMs - startMs) {
       this.#period = periodAt(wallMs, this.rule.period)
       this.#used.clear()
       this.#sharedUsed = 0

@@ -3,7 +3,7 @@ import { manualClock } from '../base/clock.ts'
 import type { LogFields } from '../base/log.ts'
 import { asRefusal, type Refusal } from '../base/refusal.ts'
 import { tenantOptions, type TenantSettings } from './options.ts'
-import { periodAt } from './quota-table.ts'
+import { periodAt, QuotaTable } from './quota-table.ts'
 import { type Operation, RateLimits } from './rate-limits.ts'
 
 const nothing = Object.fromEntries(
@@ -96,6 +96,71 @@ test('operations cost what the file says, and a batch as much as its messages', 
   expect(charge('a', [call('get')])).toMatchObject({ retryAfterMs: 6000 })
   // More than the whole burst counts as that.
   expect(limitsOf({ a: { rate: '2/min', costs: ['tools/call=9'] } }).allowed('a', 3)).toBe(1)
+})
+
+describe('a batch', () => {
+  const batchOf = (size: number): readonly Operation[] => Array.from({ length: size }, () => call())
+
+  test.each<[string, Partial<TenantSettings>, string]>([
+    ['tenant', { rate: '10/h' }, 'Rate limit of tenant a: 10/h, burst 10, which is at most 10 at once'],
+    ['subject', { subjectRate: '600/min, burst 20' }, 'Rate limit of each user: 600/min, burst 20'],
+    ['tool', { toolRates: ['github__search=3/h'] }, 'Rate limit of the tools github__search: 3/h'],
+    ['upstream', { upstreamRates: ['github=3/h'] }, 'Rate limit of the server github: 3/h'],
+    ['quota', { quota: ['20/day'] }, 'Quota of tenant a: 20/day'],
+  ])('that costs more than a limit of the %s ever has is refused, and takes nothing', (_, settings, words) => {
+    const { charge, allowed, limits } = limitsOf({ a: settings })
+    const refusal = charge('a', batchOf(60))
+    expect(refusal?.code).toBe('rate_limited')
+    expect(refusal?.message).toContain('This batch of 60 requests costs 60. ')
+    expect(refusal?.message).toContain(words)
+    expect(refusal?.message).toContain('Split the batch.')
+    expect(limits.view()).toMatchObject([{ allowed: 0, refused: 1 }])
+    expect(allowed('a', 1, batchOf(3))).toBe(1)
+  })
+
+  test('is told when one of its parts is possible', () => {
+    const { charge } = limitsOf({ a: { rate: '60/min, burst 10' } })
+    expect(charge('a', batchOf(11))?.retryAfterMs).toBe(1000)
+    charge('a', batchOf(8))
+    expect(charge('a', batchOf(11))?.retryAfterMs).toBe(8000)
+  })
+
+  test('pays for each operation that costs more than the burst as for a whole one', () => {
+    const { allowed, charge } = limitsOf({ a: { rate: '4/h', costs: ['tools/list=9'] } })
+    expect(charge('a', [list, list])?.message).toContain('This batch of 2 requests costs 8.')
+    expect([allowed('a', 9, [list]), allowed('a', 1)]).toEqual([1, 0])
+  })
+
+  test('of a limit that is tried out is counted, and not refused', () => {
+    const { allowed, limits } = limitsOf({ a: { rate: '2/h', dryRun: true } })
+    expect(allowed('a', 1, batchOf(3))).toBe(1)
+    expect(limits.view()).toMatchObject([{ allowed: 0, wouldRefuse: 1, left: 2 }])
+  })
+})
+
+test('no name of a method or tool gets the charge that another one has', () => {
+  const costly = (method: string, upstreams: readonly string[], own: string | undefined): Operation => ({
+    method,
+    upstreams,
+    own,
+    names: () => [],
+  })
+  const { allowed } = limitsOf({ a: { rate: '2/h', costs: ['tools/call=0'] } })
+  // Joined by spaces, both are the same text.
+  expect(allowed('a', 9, [costly('tools/call', ['x y'], 'z')])).toBe(9)
+  expect(allowed('a', 9, [costly('tools/call x', ['y'], 'z')])).toBe(2)
+})
+
+test('a quota comes back if the clock was set far ahead, and not if it was a little', () => {
+  let wall = Date.UTC(2036, 5, 15)
+  const table = new QuotaTable({ points: 1, period: 'day' }, 10, () => wall)
+  table.take('a', 0, 1)
+  wall = Date.UTC(2036, 5, 14, 23)
+  expect(table.waitMs('a', 0, 1)).toBe(25 * 3_600_000)
+  wall = Date.UTC(2026, 5, 15)
+  expect(table.waitMs('a', 0, 1)).toBe(0)
+  table.take('a', 0, 1)
+  expect(table.waitMs('a', 0, 1)).toBe(24 * 3_600_000)
 })
 
 test('tenants without a name have what default has, each for itself, and any name is only a key', () => {

@@ -48,6 +48,8 @@ export interface RateLimitNeeds {
 
 /** How often one limit logs what it would have refused, in milliseconds. */
 const logEveryMs = 10_000
+/** When a batch that must be split is to come again at the earliest, in milliseconds. */
+const leastWaitMs = 1000
 /** The most operations whose cost and limits are remembered. */
 const maxKnown = 4096
 /** Longer methods and names of tools are neither compared with patterns nor remembered: none has one. */
@@ -90,7 +92,7 @@ export class RateLimits {
 
   /**
    * Takes what the operations of one request cost, and returns headers for its answer; undefined without a limit.
-   * Throws `rate_limited` if a limit has not so much left.
+   * Throws `rate_limited` if a limit has not so much left, or never has so much at once.
    */
   charge(principal: Principal, operations: readonly Operation[]): Readonly<Record<string, string>> | undefined {
     const { tenant } = principal
@@ -99,6 +101,8 @@ export class RateLimits {
     const nowMs = this.#needs.clock.now()
     const wanted = this.#wanted(policy, principal, operations)
     if (wanted.length === 0) return undefined
+    const above = wanted.find(({ table, cost }) => cost > table.most)
+    if (above) return this.#refuseSplit(policy, above, operations.length, nowMs)
     const short = takeAll(wanted, nowMs)
     if (!short) {
       for (const { rule } of wanted) rule.counts.allowed++
@@ -109,9 +113,22 @@ export class RateLimits {
       rule.counts.refused++
       throw this.#refusal(tenant, rule, short.waitMs, limitHeaders([short.of], nowMs, short.waitMs))
     }
-    rule.counts.wouldRefuse++
-    this.#logDryRun(policy, rule, nowMs)
+    this.#rehearse(policy, rule, nowMs)
     return undefined
+  }
+
+  /** Refuses a batch that costs more than a limit ever has: to wait helps only its parts. */
+  #refuseSplit(policy: Policy, above: Wanted, operations: number, nowMs: number): undefined {
+    const { rule, table, key, cost } = above
+    if (policy.dryRun) return this.#rehearse(policy, rule, nowMs)
+    rule.counts.refused++
+    const { scope, text } = rule
+    throw new Refusal('rate_limited', {
+      message: `This batch of ${operations} requests costs ${cost}. ${nameOf(policy.tenant, rule)}: ${text}, which is at most ${table.most} at once. Split the batch.`,
+      retryAfterMs: Math.max(leastWaitMs, table.waitMs(key, nowMs, table.most)),
+      data: { scope, limit: text },
+      headers: limitHeaders([above], nowMs),
+    })
   }
 
   /** All limits, with what has been decided under each. */
@@ -135,13 +152,15 @@ export class RateLimits {
       const key = rule.scope === 'subject' ? JSON.stringify(principalKey(principal)) : principal.tenant
       return { rule, table: rule.table, key, cost }
     }
+    // An operation that costs more than a limit ever has takes all of it; the sum of several is never made smaller.
     const [first, ...others] = operations.map((operation) => this.#chargeOf(policy, operation))
     if (!first) return []
-    if (others.length === 0) return first.cost === 0 ? [] : first.rules.map((rule) => wanted(rule, first.cost))
+    if (others.length === 0)
+      return first.cost === 0 ? [] : first.rules.map((rule) => wanted(rule, Math.min(first.cost, rule.table.most)))
     // Of a batch, all that one limit has to give is asked for at once.
     const costs = new Map<Rule, number>()
     for (const { cost, rules } of [first, ...others])
-      if (cost > 0) for (const rule of rules) costs.set(rule, (costs.get(rule) ?? 0) + cost)
+      if (cost > 0) for (const rule of rules) costs.set(rule, (costs.get(rule) ?? 0) + Math.min(cost, rule.table.most))
     return Array.from(costs, ([rule, cost]) => wanted(rule, cost))
   }
 
@@ -149,7 +168,7 @@ export class RateLimits {
     if (!policy.tellsApart) return policy.plainCharge
     const { method, upstreams, own } = operation
     const isLong = method.length + (own?.length ?? 0) > maxNameChars
-    const key = isLong ? '' : `${policy.tenant} ${method} ${upstreams.join(' ')} ${own ?? ''}`
+    const key = isLong ? '' : JSON.stringify([policy.tenant, method, upstreams, own ?? null])
     const known = this.#known.get(key)
     if (known) return known
     const names = own === undefined || isLong ? [] : operation.names()
@@ -166,34 +185,37 @@ export class RateLimits {
     return charge
   }
 
-  #refusal(
-    tenant: string,
-    { scope, text, of }: Rule,
-    waitMs: number,
-    headers: Readonly<Record<string, string>>,
-  ): Refusal {
-    const subject = {
-      tenant: `of tenant ${tenant}`,
-      subject: 'of each user',
-      tool: `of the tools ${of ?? ''}`,
-      upstream: `of the server ${of ?? ''}`,
-      quota: `of tenant ${tenant}`,
-    }[scope]
-    const what = scope === 'quota' ? 'Quota' : 'Rate limit'
+  #refusal(tenant: string, rule: Rule, waitMs: number, headers: Readonly<Record<string, string>>): Refusal {
+    const { scope, text } = rule
+    const name = nameOf(tenant, rule)
     return new Refusal('rate_limited', {
-      message: `${what} ${subject} reached: ${text}. The next call is possible in ${inWords(waitMs)}.`,
+      message: `${name} reached: ${text}. The next call is possible in ${inWords(waitMs)}.`,
       retryAfterMs: waitMs,
       data: { scope, limit: text },
       headers,
     })
   }
 
-  #logDryRun({ tenant }: Policy, rule: Rule, nowMs: number): void {
+  /** Counts what a limit that is tried out would refuse, and logs it. */
+  #rehearse({ tenant }: Policy, rule: Rule, nowMs: number): undefined {
+    rule.counts.wouldRefuse++
     if (nowMs - rule.loggedAtMs < logEveryMs) return
     rule.loggedAtMs = nowMs
     const { scope, text, counts } = rule
     this.#needs.log.warn({ tenant, scope, limit: text, count: counts.wouldRefuse }, 'a limit would have refused calls')
   }
+}
+
+/** A limit in words, at the beginning of a sentence. */
+function nameOf(tenant: string, { scope, of = '' }: Rule): string {
+  const subject = {
+    tenant: `of tenant ${tenant}`,
+    subject: 'of each user',
+    tool: `of the tools ${of}`,
+    upstream: `of the server ${of}`,
+    quota: `of tenant ${tenant}`,
+  }[scope]
+  return `${scope === 'quota' ? 'Quota' : 'Rate limit'} ${subject}`
 }
 
 function inWords(ms: number): string {
