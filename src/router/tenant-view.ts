@@ -81,12 +81,13 @@ export function createTenantView(settings: TenantView): View {
   const seesUri = (member: string, own: string, isValid: (uri: string) => boolean): boolean => {
     if (!resources || (resources.included.length === 0 && resources.excluded.length === 0)) return true
     if (own.length > maxUriChars || !isValid(own)) return false
-    const names = (uri: string): readonly string[] => [uris.shown(member, uri), shownUris.shown(member, uri)]
+    const shownAs = (uri: string): readonly string[] => [uris.shown(member, uri), shownUris.shown(member, uri)]
     // However it is spelt, it may be the same resource.
     const { exact, loose } = uriSpellings(own)
     const taken = { included: [], excluded: resources.excluded }
     return (
-      exact.every((uri) => isSeen(resources, names(uri), uri)) && loose.every((uri) => isSeen(taken, names(uri), uri))
+      exact.every((uri) => isSeen(resources, shownAs(uri), uri)) &&
+      loose.every((uri) => isSeen(taken, shownAs(uri), uri))
     )
   }
   return {

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import {
+  chownSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -47,6 +49,38 @@ test('the mode of a file stays, a new one gets its own, and a link is followed',
   expect([readFileSync(at('a'), 'utf8'), modeOf(at('a'))]).toEqual(['after', 0o640])
   await writeFileAtomic(at('new'), '', { mode: 0o600 })
   expect(modeOf(at('new'))).toBe(0o600)
+})
+
+test('the owner and group of a file stay', async () => {
+  const [uid, group] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
+  // Root may give files away; another user may give them to each of its groups.
+  const owner = uid === 0 ? 65_534 : uid
+  const other = uid === 0 ? 65_533 : (process.getgroups?.().find((one) => one !== group) ?? group)
+  writeFileSync(at('a'), 'before')
+  chownSync(at('a'), owner, other)
+  chmodSync(at('a'), 0o640)
+  await writeFileAtomic(at('a'), 'after')
+  const after = statSync(at('a'))
+  expect([readFileSync(at('a'), 'utf8'), after.uid, after.gid, modeOf(at('a'))]).toEqual(['after', owner, other, 0o640])
+})
+
+test('a file of another user is left as it is by one that cannot keep its owner', () => {
+  // Only root can be another user; all others own what they write.
+  const isRoot = process.getuid?.() === 0
+  writeFileSync(at('a'), 'before')
+  chmodSync(folder, 0o777)
+  const script = `
+    const { writeFileAtomic } = await import(${JSON.stringify(new URL('write-file-atomic.ts', import.meta.url).href)})
+    if (${isRoot}) { process.setgroups([]); process.setgid(65534); process.setuid(65534) }
+    process.stdout.write(await writeFileAtomic(${JSON.stringify(at('a'))}, 'after').then(() => 'written', (error) => error.code + ' ' + error.message))`
+  const said = execFileSync(process.execPath, ['--input-type=module', '--import', 'tsx', '-e', script], {
+    encoding: 'utf8',
+  })
+  expect(said).toMatch(
+    isRoot ? /^EPERM .* belongs to user 0 and group 0, .*: run it as that user or as root/ : /^written$/,
+  )
+  expect(readFileSync(at('a'), 'utf8')).toBe(isRoot ? 'before' : 'after')
+  expect(readdirSync(folder)).toEqual(['a'])
 })
 
 test('nothing is written once the signal is aborted, and nothing is left of a failure', async () => {
