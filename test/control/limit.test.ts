@@ -53,7 +53,7 @@ test('two servers that share a limit have so many calls at once together', async
   await free
 })
 
-test('a session with a hundred times the calls of another one delays it by a turn', async () => {
+test('a session with a hundred times the calls of another one hardly delays it', async () => {
   const { url } = await startUpstreams({ own: { ...echo, concurrency: 10 } }, { limits: { callsPerSession: 200 } })
   const [quiet, busy] = [await openSession(url), await openSession(url)]
   const usual = async (): Promise<number> => {
@@ -73,8 +73,8 @@ test('a session with a hundred times the calls of another one delays it by a tur
   const beside = await usual()
   isOver = true
   await Promise.all(load)
-  // Without turns it waits for the calls ahead of it, two seconds.
-  expect(beside).toBeLessThan(alone + 1000)
+  // Without turns it waits for the calls ahead of it, two seconds; without a kept one for the end of a call.
+  expect(beside).toBeLessThan(alone * 2)
 })
 
 test('a call that waits for a worker is told its place, as one that waits for its turn is', async () => {

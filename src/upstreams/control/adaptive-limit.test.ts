@@ -186,7 +186,7 @@ test('the line of an upstream has as many calls run as it finds, and all of them
   // A server with ten slots, and a queue in front of them.
   for (let turn = 0; turn < 3000; turn++) {
     const turns = []
-    for (let next = line.take(member); next; next = line.take(member)) turns.push(next)
+    for (let next = line.take(member, call as never); next; next = line.take(member, call as never)) turns.push(next)
     clock.advance(10 * Math.ceil(turns.length / 10))
     for (const one of turns) one.end(true)
   }

@@ -12,35 +12,9 @@ import type { Call } from '../../protocol/call.ts'
 import type { Place } from '../wait-notices.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import type { AdaptiveBounds } from './adaptive-step.ts'
+import type { CallTurn, LineMember, TurnWait } from './call-turn.ts'
+import { KeptTurns } from './kept-turns.ts'
 import { type ConcurrencyState, longestPauseMs } from './operations.ts'
-
-/** An upstream whose calls come to the line. */
-export interface LineMember {
-  /** Its name. */
-  readonly name: string
-  /** Whether its calls wait, whatever may run. */
-  readonly isHeld: boolean
-  /** How long they do from now on at most, in milliseconds. */
-  readonly heldForMs: number
-  /** When they last did, in milliseconds of the clock. */
-  readonly heldUntilMs: number
-  /** Calls that it can take at the moment. */
-  readonly room: number
-}
-
-/** The turn of a call, given back once when the call is over. */
-export interface CallTurn {
-  /**
-   * @param isMeasured whether its time counts as what calls usually take
-   * @param waitedMs how much of that the server had no part in, in milliseconds
-   */
-  end(isMeasured: boolean, waitedMs?: number): void
-}
-
-export interface TurnWait {
-  readonly turn: Promise<CallTurn>
-  place(): Place
-}
 
 export interface CallLineNeeds {
   /** How many calls may wait. */
@@ -52,6 +26,8 @@ export interface CallLineNeeds {
 
 interface WaitingCall {
   readonly member: LineMember
+  /** Tells its session from others of any tenant. */
+  readonly session: string
   readonly sinceMs: number
 }
 
@@ -75,12 +51,14 @@ export class CallLine {
   /** Finds that out, if it adapts. */
   #adaptive: AdaptiveLimit | undefined
   #running = 0
+  readonly #kept: KeptTurns
   readonly #times = new CallTimes()
   #timer: Timer | undefined
 
   constructor(needs: CallLineNeeds) {
     const { clock, queue } = needs
     this.#needs = needs
+    this.#kept = new KeptTurns(clock)
     this.#line = new WaitingLine({
       clock,
       bound: queue,
@@ -144,8 +122,17 @@ export class CallLine {
   }
 
   /** The turn of a call, if it may run at once: those that wait go first. */
-  take(member: LineMember): CallTurn | undefined {
-    return this.isEmpty && !member.isHeld && this.#running < this.#concurrency ? this.#begin() : undefined
+  take(member: LineMember, call: Call): CallTurn | undefined {
+    if (!this.isEmpty || member.isHeld || this.#running >= this.#concurrency) return undefined
+    const session = sessionOf(call)
+    this.#kept.called(session)
+    return this.#mayBegin(session) ? this.#begin(session) : undefined
+  }
+
+  #mayBegin(session: string): boolean {
+    // A limit that adapts is measured by how many run: it must be used to the end.
+    if (this.#adaptive) return this.#running < this.#concurrency
+    return this.#kept.mayBegin(session, this.#running, this.#concurrency)
   }
 
   /**
@@ -156,7 +143,9 @@ export class CallLine {
   wait(member: LineMember, call: Call, cancel: Cancel): TurnWait {
     const { clock, queueWaitMs } = this.#needs
     const path = [call.principal.tenant, call.fairnessKey, member.name]
-    const about = { member, sinceMs: clock.now() }
+    const session = sessionOf(call)
+    this.#kept.called(session)
+    const about = { member, session, sinceMs: clock.now() }
     const turn = this.#line.wait(path, about, member.heldForMs + queueWaitMs, cancel)
     if (turn && !this.#timer) this.look()
     return {
@@ -172,10 +161,11 @@ export class CallLine {
    * @param give gets the turn, perhaps at once
    * @returns ends the wait
    */
-  resume(member: LineMember, give: (turn: CallTurn) => void): () => void {
+  resume(member: LineMember, call: Call, give: (turn: CallTurn) => void): () => void {
     const { clock, queueWaitMs } = this.#needs
+    const session = sessionOf(call)
     if (this.#resuming.size === 0 && this.#running < this.#concurrency) {
-      give(this.#begin())
+      give(this.#begin(session))
       return () => {}
     }
     const leave = (): void => {
@@ -184,10 +174,11 @@ export class CallLine {
     }
     const resuming: ResumingCall = {
       member,
+      session,
       sinceMs: clock.now(),
       give: () => {
         leave()
-        give(this.#begin())
+        give(this.#begin(session))
       },
     }
     const timer = clock.after(queueWaitMs, resuming.give)
@@ -212,12 +203,12 @@ export class CallLine {
     if (this.isEmpty) return
     const rooms = new Map<LineMember, number>()
     let lacksRoom = false
-    const turnOf = ({ member }: WaitingCall): CallTurn | undefined => {
-      if (member.isHeld) return undefined
+    const turnOf = ({ member, session }: WaitingCall): CallTurn | undefined => {
+      if (member.isHeld || !this.#mayBegin(session)) return undefined
       const room = rooms.get(member) ?? member.room
       rooms.set(member, room - 1)
       lacksRoom ||= room <= 0
-      return room > 0 ? this.#begin() : undefined
+      return room > 0 ? this.#begin(session) : undefined
     }
     while (this.#running < this.#concurrency && this.#next(turnOf));
     // The end of a call and that of a hold have it looked again as well.
@@ -233,11 +224,12 @@ export class CallLine {
     return isOther || this.#hasResumed
   }
 
-  #begin(): CallTurn {
+  #begin(session: string): CallTurn {
     const { clock } = this.#needs
     const startedMs = clock.now()
     let isOver = false
     this.#running++
+    this.#kept.begun(session)
     const adapts = this.#adaptive
     const endForLimit = adapts?.begin(this.#running)
     return {
@@ -245,6 +237,7 @@ export class CallLine {
         if (isOver) return
         isOver = true
         this.#running--
+        this.#kept.ended(session)
         const tookMs = clock.now() - startedMs
         if (isMeasured) this.#times.add(tookMs)
         endForLimit?.(isMeasured ? Math.max(0, tookMs - waitedMs) : undefined)
@@ -279,6 +272,10 @@ export class CallLine {
   #full(member: LineMember): Refusal {
     return overloaded(tooMany, member.heldForMs + this.#expectedMs(this.#line.size))
   }
+}
+
+function sessionOf({ principal, fairnessKey }: Call): string {
+  return `${principal.tenant} ${fairnessKey}`
 }
 
 const tooMany =

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Call, Reply, Update } from '../../protocol/call.ts'
 import type { Upstream } from '../upstream.ts'
 import { breakerResultOf, isMeasured, mayHaveRun } from './call-end.ts'
-import type { CallTurn } from './call-line.ts'
+import type { CallTurn } from './call-turn.ts'
 import type { BreakerResult, CircuitBreaker } from './circuit-breaker.ts'
 import type { BegunCall, CallEnd } from './controlled-reply.ts'
 import { HeldTurn } from './held-turn.ts'
@@ -11,7 +11,7 @@ import { HeldTurn } from './held-turn.ts'
 export interface ControlledCallNeeds {
   readonly clock: Clock
   /** See `HeldTurnNeeds`. */
-  readonly resume: (give: (turn: CallTurn) => void) => () => void
+  readonly resume: (call: Call, give: (turn: CallTurn) => void) => () => void
   /** Undefined for a call that the breaker does not count. */
   readonly breaker: Pick<CircuitBreaker, 'begin' | 'isSlow'> | undefined
   /**
@@ -40,7 +40,7 @@ export class ControlledCall implements BegunCall {
   constructor(call: Call, upstream: Pick<Upstream, 'call'>, turn: CallTurn, needs: ControlledCallNeeds) {
     this.#call = call
     this.#needs = needs
-    this.#turn = new HeldTurn(turn, needs)
+    this.#turn = new HeldTurn(turn, call, needs)
     this.#sinceMs = this.#runSinceMs = needs.clock.now()
     try {
       this.reply = this.#run(call, upstream)

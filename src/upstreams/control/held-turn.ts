@@ -4,17 +4,18 @@
  * and the server never works on more calls than may run.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { InputRequest } from '../../protocol/call.ts'
-import type { CallTurn } from './call-line.ts'
+import type { Call, InputRequest } from '../../protocol/call.ts'
+import type { CallTurn } from './call-turn.ts'
 
 export interface HeldTurnNeeds {
   readonly clock: Clock
   /** Has `give` called with the next turn for a call that has begun, perhaps at once. Returns a function that ends the wait. */
-  readonly resume: (give: (turn: CallTurn) => void) => () => void
+  readonly resume: (call: Call, give: (turn: CallTurn) => void) => () => void
 }
 
 export class HeldTurn {
   readonly #needs: HeldTurnNeeds
+  readonly #call: Call
   #turn: CallTurn | undefined
   /** Input requests without a response. */
   #open = 0
@@ -26,8 +27,9 @@ export class HeldTurn {
   #withoutSinceMs = 0
   #waitedMs = 0
 
-  constructor(turn: CallTurn, needs: HeldTurnNeeds) {
+  constructor(turn: CallTurn, call: Call, needs: HeldTurnNeeds) {
     this.#turn = turn
+    this.#call = call
     this.#needs = needs
   }
 
@@ -77,7 +79,7 @@ export class HeldTurn {
     this.#responses.push(respond)
     if (this.#endWait || this.#turn) return
     let isGiven = false
-    const endWait = this.#needs.resume((turn) => {
+    const endWait = this.#needs.resume(this.#call, (turn) => {
       isGiven = true
       this.#endWait = undefined
       // Its client was asked something else meanwhile.

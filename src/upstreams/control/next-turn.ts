@@ -1,7 +1,7 @@
 /** The next turn of a call that has begun, as a promise. */
 import type { Cancel } from '../../base/cancel.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { CallTurn } from './call-line.ts'
+import type { CallTurn } from './call-turn.ts'
 
 /**
  * Waits for the turn. Rejects with `cancelled`.

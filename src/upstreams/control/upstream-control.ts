@@ -11,7 +11,8 @@ import { Refusal, type RefusalCode } from '../../base/refusal.ts'
 import type { Call, Reply } from '../../protocol/call.ts'
 import { taskFollowUps } from '../../protocol/methods.ts'
 import type { WorkerFacts } from '../upstream.ts'
-import type { CallLine, CallTurn, LineMember } from './call-line.ts'
+import type { CallLine } from './call-line.ts'
+import type { CallTurn, LineMember } from './call-turn.ts'
 import { type BreakerSettings, CircuitBreaker } from './circuit-breaker.ts'
 import { ControlledCall, type ControlledCallNeeds } from './controlled-call.ts'
 import { ControlledReply } from './controlled-reply.ts'
@@ -58,7 +59,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     this.#callNeeds = {
       clock: needs.clock,
       breaker: this.#breaker,
-      resume: (give) => this.#line.resume(this, give),
+      resume: (call, give) => this.#line.resume(this, call, give),
       retry: (call, error, tookMs) =>
         this.#mayRetry && this.#retries.allow(call, error, tookMs) ? needs.current() : undefined,
       retried: (end) => this.#retries.ended(end),
@@ -72,7 +73,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     if (call.worker !== undefined) return this.#line.isOpen ? upstream.call(call) : this.#callLater(call, upstream)
     return new ControlledReply(() => {
       this.#refuseUnlessOpen()
-      const turn = this.#line.take(this)
+      const turn = this.#line.take(this, call)
       return turn ? this.#begin(call, upstream, turn) : { reply: this.#callLater(call, upstream), ended() {} }
     })
   }
@@ -242,7 +243,7 @@ export class UpstreamControl implements UpstreamOperations, LineMember {
     const isNextRound = call.worker !== undefined
     const sinceMs = clock.now()
     const { turn, waitNotices } = isNextRound
-      ? { turn: await nextTurn(this.#callNeeds.resume, call.cancel), waitNotices: 0 }
+      ? { turn: await nextTurn((give) => this.#line.resume(this, call, give), call.cancel), waitNotices: 0 }
       : yield* waitForTurn(call, (cancel) => this.#line.wait(this, call, cancel), clock)
     const waitedMs = clock.now() - sinceMs
     const runsOn = isNextRound ? upstream : (current() ?? upstream)

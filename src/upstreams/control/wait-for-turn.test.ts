@@ -3,7 +3,8 @@ import { beforeEach, expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
 import { type ManualClock, manualClock } from '../../base/clock.ts'
 import type { Call } from '../../protocol/call.ts'
-import { CallLine, type CallTurn, type LineMember } from './call-line.ts'
+import { CallLine } from './call-line.ts'
+import type { CallTurn, LineMember } from './call-turn.ts'
 import { waitForTurn } from './wait-for-turn.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -17,11 +18,11 @@ beforeEach(() => {
   clock = manualClock()
   line = new CallLine({ queue: 4, queueWaitMs: 600_000, clock })
   line.concurrency = 1
-  running = line.take(member)
+  running = line.take(member, callOf('first'))
 })
 
-function wait(session: string, tenant = 'default'): [ReturnType<typeof waitForTurn>, Cancel] {
-  const call: Call = {
+function callOf(session: string, tenant = 'default'): Call {
+  return {
     id: '1',
     method: 'tools/call',
     params: undefined,
@@ -35,6 +36,10 @@ function wait(session: string, tenant = 'default'): [ReturnType<typeof waitForTu
     worker: undefined,
     cancel: new Cancel(),
   }
+}
+
+function wait(session: string, tenant?: string): [ReturnType<typeof waitForTurn>, Cancel] {
+  const call = callOf(session, tenant)
   return [waitForTurn(call, (cancel) => line.wait(member, call, cancel), clock), call.cancel]
 }
 

@@ -3,7 +3,7 @@ import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Call, Update } from '../../protocol/call.ts'
 import { untilGiven } from '../wait-notices.ts'
-import type { CallTurn, TurnWait } from './call-line.ts'
+import type { CallTurn, TurnWait } from './call-turn.ts'
 
 /** A turn, and how often the client was told that it waits. */
 export interface AwaitedTurn {
