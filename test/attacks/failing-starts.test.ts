@@ -87,7 +87,7 @@ test.each([
 })
 
 test('when no more files can be opened, sessions with a process go on, others get an error, and later all are served', async () => {
-  const mcplex = await mcplexForTest({ files: 120, options: ['--log-level', 'warn', '--pool', '100'] })
+  const mcplex = await mcplexForTest({ files: 180, options: ['--log-level', 'warn', '--pool', '100'] })
   const sessions: Session[] = []
   const reasons: unknown[] = []
   while (reasons.at(-1) === undefined && sessions.length < 60) {
