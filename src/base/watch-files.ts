@@ -6,7 +6,7 @@ import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type Clock, pause } from './clock.ts'
 
-/** What files were like at a point in time: for each path a text that changes whenever the file does. */
+/** What files were like at a point in time: for each path a text that changes whenever the file does, or who may use it. */
 export type FilesStamp = ReadonlyMap<string, string>
 
 export interface WatchedFiles {
@@ -79,7 +79,7 @@ async function stamp(paths: readonly string[]): Promise<FilesStamp> {
 }
 
 function stampOf(stats: Stats | undefined): string {
-  return stats ? `${stats.mtimeMs} ${stats.size} ${stats.ino}` : 'none'
+  return stats ? `${stats.mtimeMs} ${stats.size} ${stats.ino} ${stats.mode} ${stats.uid}` : 'none'
 }
 
 /** The paths of the files that differ. Those that were not watched before are no change. */

@@ -8,7 +8,7 @@ export function keysFileFailure(error: KeysFileError): CommandFailed {
       code: 'keys_file',
       message: error.message,
       notes: [
-        ['try', 'a copy of the file from before, or chmod 600 if it is about its mode'],
+        ['try', 'a copy of the file from before, or chmod and chown if it is about who may write it'],
         ['or', 'another file: --keys-file PATH'],
       ],
     },

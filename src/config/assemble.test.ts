@@ -152,6 +152,18 @@ describe('settings of a program', () => {
     [{ upstream: { command: 'x' }, http: { host: '0.0.0.0' } }, 'config_exposed', 'http.host'],
     [{ upstream: { command: 'x' }, auth: { methods: ['oauth'] } }, 'config_value', 'auth.methods'],
     [{ upstream: { command: 'x' }, auth: { issuers: ['https://a.example'] } }, 'config_value', 'auth.issuers'],
+    [
+      {
+        upstream: { command: 'x' },
+        auth: {
+          methods: ['oauth'],
+          publicUrl: 'https://mcp.example.com',
+          issuers: ['https://a.example tenant=a', 'https://b.example', 'https://a.example tenant=b'],
+        },
+      },
+      'config_value',
+      'auth.issuers',
+    ],
     [{ upstream: { command: 'x' }, auth: { methods: ['none', 'keys'] } }, 'config_value', 'auth.methods'],
     [{ upstream: { command: 'x' }, http: { hots: 'x' } }, 'config_unknown_key', 'http.hots'],
     [{ upstream: { command: 'x' }, limit: {} }, 'config_unknown_key', 'limit'],

@@ -3,6 +3,7 @@
  * option. The result is complete and frozen.
  */
 import { autoMemory } from '../admission/options.ts'
+import { issuerNamedTwice } from '../identity/options.ts'
 import { isLoopback } from '../transports/http/options.ts'
 import { autoPool, autoSpares } from '../upstreams/options.ts'
 import { assembleTenants, checkTenants } from './assemble-tenants.ts'
@@ -150,7 +151,7 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
       message: `${methods.quote} asks for credentials and accepts requests without`,
       notes: [['accepted', 'none alone, or others without it']],
     })
-  problems.push(...oauthProblems(values, provided))
+  problems.push(...oauthProblems(values, provided), ...issuerProblems(values, provided))
   const [tlsCert, tlsKey] = [values.get('http.tlsCert'), values.get('http.tlsKey')]
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']
@@ -187,6 +188,23 @@ function oauthProblems(values: Values, provided: Provided): Problem[] {
           isOAuth ? 'issuers: [https://login.example.com], publicUrl: https://mcp.example.com' : 'methods: [oauth]',
         ],
       ],
+    },
+  ]
+}
+
+/** An issuer has one line. */
+function issuerProblems(values: Values, provided: Provided): Problem[] {
+  const lines = values.get('auth.issuers')
+  const issuer = Array.isArray(lines) ? issuerNamedTwice(lines.filter((line) => typeof line === 'string')) : undefined
+  if (issuer === undefined) return []
+  const from = provided.get('auth.issuers')
+  return [
+    {
+      code: 'config_value',
+      where: from?.where ?? 'auth.issuers',
+      ...(from?.place && { place: from.place }),
+      message: `${from?.quote ?? 'auth.issuers'} has two lines for the issuer ${issuer}`,
+      notes: [['try', 'one line for each issuer, with all that is expected of its tokens']],
     },
   ]
 }

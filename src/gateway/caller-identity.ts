@@ -52,18 +52,23 @@ export interface CallerIdentityNeeds {
 
 /** How soon a stream ends after its credentials, in milliseconds. */
 const lookEveryMs = 500
+/** How soon a session ends after the last key of its principal, in milliseconds. */
+const lookAtSessionsEveryMs = 5000
 
 /** @throws KeysFileError */
 export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity {
   const { parts, sessions, clock, log, events } = needs
   const { settings, authenticate: own, hasOneClient = false } = parts
-  const heldRequests = new HeldRequests()
   const isOwn = own !== undefined || hasOneClient
+  const heldRequests = new HeldRequests(!isOwn)
 
+  const endSessions = (): void => {
+    for (const live of sessions.all())
+      if (identity?.mayReturn(live.session.principal) === false) sessions.end(live, 'revoked').catch(() => undefined)
+  }
   const changed = (): void => {
     heldRequests.endUnless(isValid)
-    for (const live of sessions.all())
-      if (!identity?.mayReturn(live.session.principal)) sessions.end(live, 'revoked').catch(() => undefined)
+    endSessions()
   }
   const identity: Identity | undefined = isOwn
     ? undefined
@@ -77,6 +82,8 @@ export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity
   const looking = clock.every(lookEveryMs, () => {
     if (heldRequests.count > 0) heldRequests.endUnless(isValid)
   })
+  // Keys also end by time, which nothing tells.
+  const lookingAtSessions = identity && clock.every(lookAtSessionsEveryMs, endSessions)
 
   return {
     authenticate: identity?.authenticate ?? own ?? acceptWithoutCredentials,
@@ -95,6 +102,7 @@ export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity
     },
     close() {
       looking.stop()
+      lookingAtSessions?.stop()
       identity?.close()
     },
   }

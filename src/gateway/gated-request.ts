@@ -51,7 +51,7 @@ const elsewhere: EndpointPath = { kind: 'mcp', name: '' }
 
 export class GatedRequest implements RequestIdHolder {
   inbound: Inbound
-  /** The same, if it is held because it has credentials. */
+  /** The same, if it is held because its principal may not be accepted any more. */
   held: HeldRequest | undefined
   /** Which endpoint it is for, by its path, and on which transport. */
   readonly at: EndpointPath
@@ -121,9 +121,9 @@ export class GatedRequest implements RequestIdHolder {
     this.#principal = principal
   }
 
-  /** From now on the request ends with its credentials, if it has any that can end. */
+  /** From now on the request ends as soon as its principal is not accepted any more, if that can happen. */
   hold(requests: HeldRequests): void {
-    if (this.principal.issuer === undefined) return
+    if (!requests.mayEnd(this.principal)) return
     this.held = requests.hold(this.inbound, this.principal)
     this.inbound = this.held
   }

@@ -105,6 +105,23 @@ test('a client that disconnects ends its request as without credentials', async 
   expect(await held.body()).toBe('the body')
 })
 
+test('a body that is still sent when its credentials end is refused, before it has arrived and after', async () => {
+  const requests = new HeldRequests()
+  const held = requests.hold({ ...inboundOf(), body: () => new Promise(() => {}) }, ann)
+  const reading = held.body()
+  requests.endUnless(() => false)
+  await expect(reading).rejects.toMatchObject({ code: 'unauthorized' })
+  const ended = requests.hold(inboundOf(), ann)
+  requests.endUnless(() => false)
+  await expect(ended.body()).rejects.toMatchObject({ code: 'unauthorized' })
+})
+
+test('requests without credentials are held where credentials may be asked for later', () => {
+  const anonymous = { tenant: 'default', subject: 'anonymous' }
+  expect(new HeldRequests(true).mayEnd(anonymous)).toBe(true)
+  expect([new HeldRequests().mayEnd(anonymous), new HeldRequests().mayEnd(ann)]).toEqual([false, true])
+})
+
 test('an error of a stream is passed on, and ends it', async () => {
   const requests = new HeldRequests()
   const held = requests.hold(inboundOf(), ann)

@@ -4,11 +4,24 @@
  */
 import { Cancel } from '../base/cancel.ts'
 import { type Link, LinkedList } from '../base/linked-list.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { bearerChallenge } from '../protocol/resource-metadata.ts'
 
 export class HeldRequests {
   readonly #held = new LinkedList<HeldRequest>()
+  readonly #mayAllEnd: boolean
+
+  /** @param mayAllEnd whether requests without credentials may end as well, because other settings may ask for some */
+  constructor(mayAllEnd = false) {
+    this.#mayAllEnd = mayAllEnd
+  }
+
+  /** Whether the request of a principal may have to end before it is answered. */
+  mayEnd({ issuer }: Principal): boolean {
+    return this.#mayAllEnd || issuer !== undefined
+  }
 
   get count(): number {
     return this.#held.size
@@ -36,6 +49,8 @@ export class HeldRequest implements Inbound {
   readonly #inbound: Inbound
   readonly #leave: (link: Link<HeldRequest>) => void
   #body: EndableBody | undefined
+  #hasEnded = false
+  #refuseBody: (() => void) | undefined
 
   constructor(inbound: Inbound, principal: Principal, leave: (link: Link<HeldRequest>) => void) {
     this.#inbound = inbound
@@ -60,8 +75,13 @@ export class HeldRequest implements Inbound {
     return this.#inbound.connection
   }
 
+  /** Rejects with `unauthorized` once the credentials have ended: they may end while a slow client sends it. */
   body(): Promise<string> {
-    return this.#inbound.body()
+    return new Promise((resolve, reject) => {
+      this.#refuseBody = () => reject(endedRefusal(this.principal))
+      if (this.#hasEnded) this.#refuseBody()
+      this.#inbound.body().then(resolve, reject)
+    })
   }
 
   /** Its answer: a stream is held until it ends, any other answer is complete. */
@@ -82,10 +102,18 @@ export class HeldRequest implements Inbound {
 
   /** Its credentials have ended. */
   end(): void {
+    this.#hasEnded = true
     this.release()
+    this.#refuseBody?.()
     this.closed.cancel('the credentials have ended')
     this.#body?.end()
   }
+}
+
+function endedRefusal({ issuer }: Principal): Refusal {
+  const error = issuer === undefined ? undefined : 'invalid_token'
+  const challenge = bearerChallenge({ error, scopes: [], metadata: undefined })
+  return new Refusal('unauthorized', { headers: { 'WWW-Authenticate': challenge } })
 }
 
 const over: IteratorResult<string> = { done: true, value: undefined }

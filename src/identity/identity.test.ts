@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
 import { systemClock as clock, wallMs } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
@@ -7,7 +10,8 @@ import { Refusal } from '../base/refusal.ts'
 import type { Inbound } from '../protocol/inbound.ts'
 import { newApiKey } from './api-key.ts'
 import { createIdentity, type Identity } from './identity.ts'
-import { writeKeyLine } from './key-record.ts'
+import { type KeyRecord, writeKeyLine } from './key-record.ts'
+import { writeKeys } from './keys-file.ts'
 import type { AuthSettings } from './options.ts'
 
 const none: AuthSettings = {
@@ -80,6 +84,64 @@ test('other settings are told, and what they do not accept any more is not good'
   expect([changes, identity.isValid(principal), identity.mayReturn(principal)]).toEqual([1, false, false])
   identity.take(identity.prepare(none))
   expect(identity.isValid({ tenant: 'default', subject: 'anonymous' })).toBe(true)
+})
+
+/** A file of keys that a test changes while settings are prepared. */
+function keysFile(): { path: string; write: (...records: readonly KeyRecord[]) => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-identity-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'keys.json')
+  const write = (...records: readonly KeyRecord[]): void => writeFileSync(path, writeKeys(records), { mode: 0o600 })
+  return { path, write }
+}
+
+const recordOf = (subject: string): { text: string; record: KeyRecord } => {
+  const { id, hash, text } = newApiKey()
+  return { text, record: { id, hash, tenant: 'acme', subject } }
+}
+
+test('a key that is revoked while other settings are prepared does not come back with them', () => {
+  const [ann, bob] = [recordOf('ann'), recordOf('bob')]
+  const { path, write } = keysFile()
+  write(ann.record, bob.record)
+  const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path }
+  const identity = identityOf(settings)
+  onTestFinished(() => identity.close())
+  const ready = identity.prepare(settings)
+  write({ ...ann.record, revokedAtMs: 1 }, bob.record)
+  identity.take(ready)
+  refusalOf(identity, { authorization: `Bearer ${ann.text}` })
+  expect(identity.authenticate(inbound({ authorization: `Bearer ${bob.text}` }))).toMatchObject({ subject: 'bob' })
+})
+
+test('a keys file that is broken when other settings take effect changes no key of it, but those of the settings', () => {
+  const [ann, bob] = [recordOf('ann'), recordOf('bob')]
+  const { path, write } = keysFile()
+  write(ann.record)
+  const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path, keys: [writeKeyLine(bob.record)] }
+  const identity = identityOf(settings)
+  onTestFinished(() => identity.close())
+  const ready = identity.prepare({ ...settings, keys: [] })
+  writeFileSync(path, '{')
+  identity.take(ready)
+  expect(identity.authenticate(inbound({ authorization: `Bearer ${ann.text}` }))).toMatchObject({ subject: 'ann' })
+  refusalOf(identity, { authorization: `Bearer ${bob.text}` })
+})
+
+test('a key that the running identity saw revoked stays so if the file is broken when older settings take effect', async () => {
+  const [ann, bob] = [recordOf('ann'), recordOf('bob')]
+  const { path, write } = keysFile()
+  write(ann.record, bob.record)
+  const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path }
+  const identity = identityOf(settings)
+  onTestFinished(() => identity.close())
+  const ready = identity.prepare(settings)
+  write({ ...ann.record, revokedAtMs: 1 }, bob.record)
+  await expect.poll(() => identity.keyCount, { timeout: 20_000 }).toBe(1)
+  writeFileSync(path, '{')
+  identity.take(ready)
+  refusalOf(identity, { authorization: `Bearer ${ann.text}` })
+  expect(identity.keyCount).toBe(1)
 })
 
 test('a key with scopes lacks those of other methods, and one without them lacks nothing', async () => {

@@ -17,7 +17,7 @@ import { acceptWithoutCredentials, type Authenticate } from './authenticate.ts'
 import { credentialsOf } from './credentials.ts'
 import { type KeyDecision, keysIssuer } from './known-keys.ts'
 import type { AuthSettings } from './options.ts'
-import { prepareAuth, type ReadyAuth, readKeys } from './ready-auth.ts'
+import { prepareAuth, type ReadyAuth, readKeys, withKeysOfNow } from './ready-auth.ts'
 import type { TokenDecision } from './tokens.ts'
 
 export interface Identity {
@@ -66,6 +66,9 @@ export function createIdentity(needs: IdentityNeeds): Identity {
   let now = prepareAuth(needs.settings, needs)
   let stop = watch(now)
 
+  const notRead = (error: unknown): void =>
+    log.error({ err: error }, 'the keys file was not read: the keys before stay in force')
+
   /** Reads the keys again when their file changes. One that cannot be used changes nothing: the keys before stay in force. */
   function watch({ settings: { keysFile }, keys, stamp: since }: ReadyAuth): () => void {
     if (!keys || keysFile === undefined) return () => {}
@@ -78,9 +81,9 @@ export function createIdentity(needs: IdentityNeeds): Identity {
         settleMs,
         changed() {
           try {
-            now = { ...now, ...readKeys(now.settings) }
+            now = { ...now, ...readKeys(now.settings), readAtMs: clock.now() }
           } catch (error) {
-            return log.error({ err: error }, 'the keys file was not read: the keys before stay in force')
+            return notRead(error)
           }
           log.info({ keys: now.keys?.count(wallMs()) }, 'the keys file was read again')
           changed()
@@ -136,12 +139,14 @@ export function createIdentity(needs: IdentityNeeds): Identity {
       const { issuer, expiresAtMs = Infinity } = principal
       if (issuer === undefined) return !now.keys && !now.tokens
       if (issuer === keysIssuer) return now.keys?.isValid(principal, wallMs()) === true
-      return now.tokens?.knows(issuer) === true && wallMs() < expiresAtMs
+      return now.tokens?.accepts(principal) === true && wallMs() < expiresAtMs
     },
     mayReturn(principal) {
       const { issuer } = principal
       if (issuer === undefined) return !now.keys && !now.tokens
-      return issuer === keysIssuer ? now.keys?.hasOwner(principal) === true : now.tokens?.knows(issuer) === true
+      return issuer === keysIssuer
+        ? now.keys?.hasOwner(principal, wallMs()) === true
+        : now.tokens?.knows(issuer) === true
     },
     checkScopes({ scopes }, methods, path) {
       const needed = now.rules.lackedBy(scopes, methods)
@@ -157,9 +162,9 @@ export function createIdentity(needs: IdentityNeeds): Identity {
         now.rules.scopes,
       )
     },
-    prepare: (settings) => prepareAuth(settings, needs),
+    prepare: (settings) => prepareAuth(settings, needs, now),
     take(ready) {
-      now = ready
+      now = withKeysOfNow(ready, now, clock, notRead)
       stop()
       stop = watch(now)
       changed()

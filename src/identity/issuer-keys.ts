@@ -16,8 +16,18 @@ export class KeysUnavailable extends Error {
   }
 }
 
-/** In milliseconds: when known keys are fetched again, how long they serve, and the pauses between two fetches. */
-const times = { freshMs: 600_000, keptMs: 86_400_000, pauseMs: 30_000, firstPauseMs: 2000, fetchMs: 2000 }
+/**
+ * In milliseconds: when known keys are fetched again, how much older they may be before that is waited for, how long they
+ * serve, and the pauses between two fetches.
+ */
+const times = {
+  freshMs: 600_000,
+  staleMs: 60_000,
+  keptMs: 86_400_000,
+  pauseMs: 30_000,
+  firstPauseMs: 2000,
+  fetchMs: 2000,
+}
 const maxBytes = 1024 ** 2
 
 type FindKey = (...of: Parameters<JWTVerifyGetKey>) => ReturnType<JWTVerifyGetKey>
@@ -43,7 +53,13 @@ export class IssuerKeys {
    */
   readonly keyFor: FindKey = async (header, token) => {
     const ageMs = this.#clock.now() - this.#loadedAtMs
-    if (!this.#find || ageMs > times.freshMs) await this.#load()
+    if (!this.#find || ageMs > times.keptMs) await this.#load()
+    else if (ageMs > times.freshMs) {
+      const loading = this.#load()
+      // Under load the keys are renewed while they serve. After a pause they may be withdrawn for long, so that is waited for,
+      // unless the issuer did not answer the last time: it must not hold up those who have good tokens.
+      if (ageMs > times.freshMs + times.staleMs && !this.#hasFailed) await loading
+    }
     if (!this.#find || this.#clock.now() - this.#loadedAtMs > times.keptMs) throw new KeysUnavailable()
     try {
       return await this.#find(header, token)

@@ -58,6 +58,8 @@ describe('what is no record is not taken for one', () => {
     ['a scope with a blank', { ...good, scopes: ['a b'] }],
     ['an end that is no time', { ...good, expiresAt: 'soon' }],
     ['an end that is a number', { ...good, expiresAt: 1 }],
+    ['a misspelt end', { ...good, expires: '2027-01-31' }],
+    ['a revocation that is no time', { ...good, revoked: true }],
     ['an end on the 40th of a month', { ...good, expiresAt: '2027-01-40' }],
   ])('%s', (_, value) => {
     expect(readKeyRecord(value)).toHaveProperty('fault')

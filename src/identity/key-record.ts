@@ -45,10 +45,13 @@ export function faultOfKeyText(what: KeyText, text: string): string | undefined 
 /** The record of a JSON value; a fault in words if it is not one. */
 export function readKeyRecord(value: unknown): KeyRecord | { readonly fault: string } {
   if (!isObject(value)) return { fault: 'is not an object' }
-  const { id, hash, tenant = defaultTenant, subject, name, scopes, createdAt, expiresAt, revokedAt } = value
+  const { id, hash, tenant = defaultTenant, subject, name, scopes, createdAt, expiresAt, revokedAt, ...unknown } = value
   if (typeof id !== 'string' || !keyIdShape.test(id)) return { fault: 'has no id of 12 letters and digits' }
   if (typeof hash !== 'string' || !keyHashShape.test(hash))
     return { fault: `${id} has no hash of 64 hexadecimal digits` }
+  // A misspelt end or revocation must not be a key without one.
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) return { fault: `${id} has a member that is not known: ${JSON.stringify(stranger)}` }
   const faulty = (['tenant', 'subject', 'name'] as const).find((what) => {
     const text = { tenant, subject, name: name ?? subject }[what]
     return typeof text !== 'string' || faultOfKeyText(what, text) !== undefined

@@ -53,6 +53,18 @@ test('what began with a key is good as long as the key is, and of the same subje
 test('a subject with another key stays known when one of its keys is revoked', () => {
   const principal = { tenant: 'acme', subject: 'ann', issuer: 'keys' }
   const second = of('ann')
-  expect(new KnownKeys([{ ...ann.record, revokedAtMs: 1 }, second.record]).hasOwner(principal)).toBe(true)
-  expect(new KnownKeys([{ ...ann.record, revokedAtMs: 1 }]).hasOwner(principal)).toBe(false)
+  expect(new KnownKeys([{ ...ann.record, revokedAtMs: 1 }, second.record]).hasOwner(principal, nowMs)).toBe(true)
+  expect(new KnownKeys([{ ...ann.record, revokedAtMs: 1 }]).hasOwner(principal, nowMs)).toBe(false)
+})
+
+test('a subject is not known any more from the end of its last key on', () => {
+  const first = of('ann', { expiresAtMs: nowMs })
+  const last = of('ann', { expiresAtMs: nowMs + 1 })
+  const known = new KnownKeys([first.record, last.record])
+  for (const { text } of [first, last]) {
+    const decision = known.check(text, nowMs - 1)
+    if (!('principal' in decision)) throw new Error('not accepted')
+    expect(known.hasOwner(decision.principal, nowMs)).toBe(true)
+    expect(known.hasOwner(decision.principal, nowMs + 1)).toBe(false)
+  }
 })

@@ -22,8 +22,8 @@ interface KnownKey {
 
 export class KnownKeys {
   readonly #byId = new Map<string, KnownKey>()
-  /** The principals that have a key which is not revoked. */
-  readonly #owners = new Set<string>()
+  /** The keys of each principal that are not revoked. */
+  readonly #byOwner = new Map<string, KnownKey[]>()
 
   /** @param records with several for one id, the last one counts */
   constructor(records: readonly KeyRecord[]) {
@@ -38,7 +38,13 @@ export class KnownKeys {
       })
       this.#byId.set(id, { hash: Buffer.from(hash, 'hex'), principal, isRevoked: revokedAtMs !== undefined })
     }
-    for (const { principal, isRevoked } of this.#byId.values()) if (!isRevoked) this.#owners.add(ownerOf(principal))
+    for (const known of this.#byId.values()) {
+      if (known.isRevoked) continue
+      const owner = ownerOf(known.principal)
+      const others = this.#byOwner.get(owner)
+      if (others) others.push(known)
+      else this.#byOwner.set(owner, [known])
+    }
   }
 
   /** How many keys are accepted at a time. */
@@ -69,18 +75,25 @@ export class KnownKeys {
       known !== undefined &&
       !known.isRevoked &&
       !isOver(known.principal, nowMs) &&
-      ownerOf(known.principal) === ownerOf(principal)
+      isSameOwner(known.principal, principal)
     )
   }
 
-  /** Whether any key that is not revoked is of this principal. */
-  hasOwner(principal: Principal): boolean {
-    return this.#owners.has(ownerOf(principal))
+  /** Whether any key of this principal is still accepted: neither revoked nor over. */
+  hasOwner(principal: Principal, nowMs: number): boolean {
+    if (this.isValid(principal, nowMs)) return true
+    const own = this.#byOwner.get(ownerOf(principal)) ?? []
+    return own.some((known) => !isOver(known.principal, nowMs))
   }
 }
 
 function isOver({ expiresAtMs }: Principal, nowMs: number): boolean {
   return expiresAtMs !== undefined && nowMs >= expiresAtMs
+}
+
+/** Asked for each open stream, again and again: it allocates nothing. */
+function isSameOwner(one: Principal, other: Principal): boolean {
+  return one === other || (one.tenant === other.tenant && one.issuer === other.issuer && one.subject === other.subject)
 }
 
 function ownerOf(principal: Principal): string {

@@ -19,6 +19,12 @@ export interface AuthSettings {
   readonly scopes: readonly string[]
 }
 
+/** An issuer that several lines name: which of them its tokens are to be checked by would be a guess. */
+export function issuerNamedTwice(lines: readonly string[]): string | undefined {
+  const issuers = lines.map((line) => readIssuerLine(line)?.issuer)
+  return issuers.find((issuer, at) => issuer !== undefined && issuers.indexOf(issuer) !== at)
+}
+
 /** The name of the keys file, unless another one is named. */
 export const keysFileName = 'mcplex.keys.json'
 

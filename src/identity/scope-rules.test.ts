@@ -30,6 +30,13 @@ test('a star alone is for everything, also for what has no method', () => {
   expect(all.lackedBy([], ['x\ny'])).toEqual(['mcp:use'])
 })
 
+test('no character of a method keeps it from a rule, nor does its length', () => {
+  for (const name of ['tools/\n', 'tools/\u2028call', 'tools/a\r\nb'])
+    expect(rules.lackedBy([], [name])).toEqual(['mcp:tools'])
+  const ends = new ScopeRules(['mcp:write *call', 'mcp:read tools/list'])
+  expect(ends.lackedBy([], [`${'x'.repeat(1000)}call`])).toEqual(['mcp:write'])
+})
+
 test('a dot or a dollar stands for itself', () => {
   expect(new ScopeRules(['a x.y']).lackedBy([], ['xzy'])).toBeUndefined()
 })

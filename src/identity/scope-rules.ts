@@ -2,11 +2,15 @@
  * Which scopes a request needs, by its methods: rules as lines of the settings, `SCOPE METHOD METHOD...`, where `*` stands for
  * any characters: `mcp:tools tools/*`. A request needs the scopes of all rules that name its method. Pure.
  */
+import { matchesGlob } from '../base/glob.ts'
 
 interface Rule {
   readonly scope: string
-  readonly methods: RegExp
+  readonly methods: readonly string[]
 }
+
+/** No method of MCP is nearly as long. */
+const maxMethodChars = 256
 
 /** [RFC 6749, 3.3] */
 const scopeShape = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
@@ -30,8 +34,7 @@ export class ScopeRules {
   constructor(lines: readonly string[]) {
     this.#rules = lines.filter(isScopeRule).map((line) => {
       const [scope = '', ...methods] = line.trim().split(/\s+/)
-      const patterns = methods.map((method) => method.replaceAll(/[.$]/g, '\\$&').replaceAll('*', '.*'))
-      return { scope, methods: new RegExp(`^(?:${patterns.join('|')})$`, 's') }
+      return { scope, methods }
     })
     this.scopes = [...new Set(this.#rules.map(({ scope }) => scope))]
   }
@@ -43,8 +46,15 @@ export class ScopeRules {
    */
   lackedBy(granted: readonly string[] | undefined, methods: readonly string[]): readonly string[] | undefined {
     if (granted === undefined || this.#rules.length === 0) return undefined
-    const needed = this.#rules.filter((rule) => methods.some((method) => rule.methods.test(method.slice(0, 256))))
+    const needed = this.#rules.filter((rule) => methods.some((method) => isNamed(method, rule)))
     const scopes = [...new Set(needed.map(({ scope }) => scope))]
     return scopes.every((scope) => granted.includes(scope)) ? undefined : scopes
   }
+}
+
+/** A text that is too long for a method is named by every rule with `*`, so that it needs no time and no scope is left out. */
+function isNamed(method: string, { methods }: Rule): boolean {
+  return methods.some((pattern) =>
+    method.length > maxMethodChars ? pattern.includes('*') : matchesGlob(pattern, method),
+  )
 }

@@ -34,8 +34,25 @@ interface Checked {
   readonly principal: Principal
   readonly audiences: readonly string[]
   readonly issuer: TrustedIssuer
-  /** Until when it is remembered, in milliseconds since 1970. */
+  /** Until when it is remembered, by the monotonic clock: a clock of the machine that is set back makes it no longer. */
   readonly untilMs: number
+  /** In milliseconds since 1970. */
+  readonly expiresAtMs: number
+}
+
+interface Trusted {
+  readonly issuer: TrustedIssuer
+  readonly keys: IssuerKeys
+  /** What its tokens are accepted under: a token that was accepted under other terms may not be a good one. */
+  readonly terms: string
+}
+
+/** What tokens of other settings hand on. */
+interface TokensBefore {
+  /** Those whose keys of issuers are known already. */
+  readonly tokens?: Tokens | undefined
+  /** The address below which the endpoints are. */
+  readonly publicUrl?: string | undefined
 }
 
 const maxChars = 8192
@@ -58,17 +75,35 @@ const faultByCode: ReadonlyMap<unknown, TokenFault> = new Map([
 ])
 
 export class Tokens {
-  readonly #issuers: ReadonlyMap<string, { readonly issuer: TrustedIssuer; readonly keys: IssuerKeys }>
+  readonly #issuers: ReadonlyMap<string, Trusted>
+  readonly #clock: Clock
   readonly #remembered = new Map<string, Checked>()
+  /** The terms under which each principal was accepted. */
+  readonly #termsOf: WeakMap<Principal, string>
 
-  constructor(issuers: readonly TrustedIssuer[], clock: Clock, log: Log) {
+  constructor(issuers: readonly TrustedIssuer[], clock: Clock, log: Log, { tokens, publicUrl }: TokensBefore = {}) {
+    this.#clock = clock
+    this.#termsOf = tokens ? tokens.#termsOf : new WeakMap()
     this.#issuers = new Map(
-      issuers.map((issuer) => [issuer.issuer, { issuer, keys: new IssuerKeys(issuer, clock, log) }] as const),
+      issuers.map((issuer) => {
+        const before = tokens ? tokens.#issuers.get(issuer.issuer) : undefined
+        // Else a reload while the issuer cannot be reached would refuse all tokens.
+        const keys = before?.issuer.jwks === issuer.jwks ? before?.keys : undefined
+        const { audience, tenantClaim, tenant, jwks, algorithms } = issuer
+        const terms = JSON.stringify([audience, audience ?? publicUrl, tenantClaim, tenant, jwks, algorithms])
+        return [issuer.issuer, { issuer, keys: keys ?? new IssuerKeys(issuer, clock, log), terms }] as const
+      }),
     )
   }
 
   knows(issuer: string): boolean {
     return this.#issuers.has(issuer)
+  }
+
+  /** Whether a principal of a token comes from a trusted issuer, and what the token was accepted under still holds. */
+  accepts(principal: Principal): boolean {
+    const trusted = principal.issuer === undefined ? undefined : this.#issuers.get(principal.issuer)
+    return trusted !== undefined && (this.#termsOf.get(principal) ?? trusted.terms) === trusted.terms
   }
 
   /**
@@ -79,7 +114,7 @@ export class Tokens {
     if (token.length > maxChars) return { fault: 'too_large' }
     const key = hash('sha256', token, 'base64')
     const known = this.#remembered.get(key)
-    if (known && wallMs() < known.untilMs) return decided(known, audiences)
+    if (known && this.#clock.now() < known.untilMs && wallMs() < known.expiresAtMs) return decided(known, audiences)
     return this.#check(token, key, audiences)
   }
 
@@ -102,14 +137,14 @@ export class Tokens {
         clockTolerance: skewSeconds,
         requiredClaims: ['sub', 'exp', 'aud'],
       })
-      return this.#take(verified as JsonObject, issuer, key, audiences)
+      return this.#take(verified as JsonObject, trusted, key, audiences)
     } catch (error) {
       return { fault: faultOf(error) }
     }
   }
 
   /** Takes the claims of a token whose signature, issuer and times are right. */
-  #take(claims: JsonObject, issuer: TrustedIssuer, key: string, audiences: readonly string[]): TokenDecision {
+  #take(claims: JsonObject, { issuer, terms }: Trusted, key: string, audiences: readonly string[]): TokenDecision {
     const { sub, exp, aud } = claims
     if (typeof sub !== 'string' || faultOfKeyText('subject', sub) !== undefined) return { fault: 'wrong_claims' }
     const expiresAtMs = typeof exp === 'number' ? exp * 1000 : Number.NaN
@@ -125,8 +160,9 @@ export class Tokens {
       expiresAtMs,
     })
     const named = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string')
-    const untilMs = Math.min(expiresAtMs, wallMs() + rememberedMs)
-    const checked: Checked = { principal, audiences: named, issuer, untilMs }
+    this.#termsOf.set(principal, terms)
+    const untilMs = this.#clock.now() + rememberedMs
+    const checked: Checked = { principal, audiences: named, issuer, untilMs, expiresAtMs }
     this.#remember(key, checked)
     return decided(checked, audiences)
   }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { Cancel } from '../../../base/cancel.ts'
 import { stayAwake, systemClock as clock, wallMs } from '../../../base/clock.ts'
 import type { KeyRecord } from '../../../identity/key-record.ts'
-import { readKeysFile, writeKeys } from '../../../identity/keys-file.ts'
+import { readKeysFileForCommand, writeKeys } from '../../../identity/keys-file.ts'
 import { createFileLock } from '../../../shared-resources/file-lock.ts'
 import { writeFileAtomic } from '../../../shared-resources/write-file-atomic.ts'
 
@@ -45,7 +45,7 @@ async function changeLocked<Result>(path: string, change: KeysChange<Result>): P
     lost: (error) => abort.abort(error),
   })
   try {
-    const { keys, result } = change(readKeysFile(path))
+    const { keys, result } = change(readKeysFileForCommand(path))
     const kept = keys.filter((key) => endOf(key) > wallMs() - keptMs)
     await writeFileAtomic(path, writeKeys(kept), { mode: 0o600, signal: abort.signal })
     return result

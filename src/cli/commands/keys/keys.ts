@@ -8,7 +8,7 @@ import { ConfigError } from '../../../config/problem.ts'
 import { keysFileName } from '../../../identity/options.ts'
 import { newApiKey } from '../../../identity/api-key.ts'
 import { isoTime, type KeyRecord, writeKeyLine } from '../../../identity/key-record.ts'
-import { KeysFileError, readKeysFile } from '../../../identity/keys-file.ts'
+import { KeysFileError, readKeysFileForCommand } from '../../../identity/keys-file.ts'
 import { CommandFailed } from '../../failures.ts'
 import { keysFileFailure } from '../../keys-file-failure.ts'
 import type { Outputs } from '../../outputs.ts'
@@ -71,7 +71,7 @@ function pathOf({ keysFile, config }: KeysRequest, machine: Environment): string
 }
 
 function list(path: string, isAll: boolean, { isJson, isQuiet }: KeysRequest, { stdout, stderr }: Outputs): void {
-  const all = readKeysFile(path)
+  const all = readKeysFileForCommand(path)
   const shown = all.filter((key) => isAll || stateOf(key) === 'active')
   if (isJson) {
     stdout.write(`${JSON.stringify({ event: 'keys', file: path, keys: shown.map(factsOf) })}\n`)
