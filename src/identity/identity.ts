@@ -126,7 +126,11 @@ export function createIdentity(needs: IdentityNeeds): Identity {
     if (!tokens || (keys && holdsApiKey(token)))
       return decide(inbound, keysIssuer, keys?.check(token, wallMs()) ?? { fault: 'malformed', keyId: undefined })
     const decision = tokens.check(token, audiencesOf(settings.publicUrl ?? '', inbound.path))
-    if (isPending(decision)) return Promise.resolve(decision).then((found) => decide(inbound, tokenMethod, found))
+    if (isPending(decision))
+      return Promise.resolve(decision).then((found) =>
+        // Other settings may have been taken over meanwhile.
+        now.tokens === tokens ? decide(inbound, tokenMethod, found) : authenticate(inbound),
+      )
     return decide(inbound, tokenMethod, decision)
   }
 

@@ -27,11 +27,14 @@ class Issuer {
     jwk(ed.publicKey, { kid: 'ed', alg: 'EdDSA' }),
   ]
   isDown = false
+  /** Whether it takes requests and answers none. */
+  isSilent = false
   body: string | undefined
   fetches = 0
   url = ''
   readonly server: Server = createServer((request, response) => {
     if (this.isDown) return void response.socket?.destroy()
+    if (this.isSilent) return
     if (request.url === '/.well-known/openid-configuration')
       return void response.end(JSON.stringify({ issuer: this.url, jwks_uri: `${this.url}/keys` }))
     if (request.url !== '/keys') return void response.writeHead(404).end()
@@ -363,6 +366,36 @@ describe('the keys of an issuer', () => {
     own.close()
   })
 
+  test('serve while they are fetched again from an issuer that does not answer', async () => {
+    const { own, fresh, token, clock } = await opened()
+    await fresh.check(token(), audiences)
+    own.isSilent = true
+    clock.advance(600_001)
+    for (let count = 0; count < 3; count++)
+      expect(await fresh.check(token({ jti: count }), audiences)).toHaveProperty('principal')
+    own.close()
+  })
+
+  test('that the issuer has withdrawn are not accepted twelve minutes later, not even for a token that was checked', async () => {
+    const { own, fresh, token, clock } = await opened()
+    const checked = token()
+    expect(await fresh.check(checked, audiences)).toHaveProperty('principal')
+    own.keys = [jwk(otherRsa.publicKey, { kid: 'next', alg: 'RS256' })]
+    clock.advance(720_000)
+    expect(await fresh.check(checked, audiences)).toEqual({ fault: 'unknown_signing_key' })
+    own.close()
+  })
+
+  test('serve on when other settings take effect while the issuer cannot be reached, but not those of another place', async () => {
+    const { own, fresh, token, clock } = await opened()
+    await fresh.check(token(), audiences)
+    own.isDown = true
+    const next = (more: string): Tokens => new Tokens([own.trusted(more)], clock, silentLog, { tokens: fresh })
+    expect(await next('tenant=acme').check(token(), audiences)).toMatchObject({ principal: { tenant: 'acme' } })
+    expect(await next(`jwks=${own.url}/keys`).check(token(), audiences)).toEqual({ fault: 'issuer_unavailable' })
+    own.close()
+  })
+
   test.each<[string, string]>([
     ['that are no JSON', 'nothing'],
     ['that are a list', '[]'],
@@ -387,6 +420,22 @@ describe('the keys of an issuer', () => {
     expect(await renamed.check(token, audiences)).toEqual({ fault: 'issuer_unavailable' })
     own.close()
   })
+})
+
+test('what was accepted is good under the same terms alone', async () => {
+  const publicUrl = 'https://mcp.example.com'
+  const before = new Tokens([issuer.trusted()], systemClock, silentLog, { publicUrl })
+  const decision = await before.check(of(), audiences)
+  if (!('principal' in decision)) throw new Error('not accepted')
+  const isGood = (line: string, url = publicUrl): boolean =>
+    new Tokens([issuer.trusted(line)], systemClock, silentLog, { tokens: before, publicUrl: url }).accepts(
+      decision.principal,
+    )
+  expect([before.accepts(decision.principal), isGood('')]).toEqual([true, true])
+  const others = ['audience=mcplex', 'algorithms=ES256', 'tenantClaim=org', 'tenant=acme', `jwks=${issuer.url}/keys`]
+  for (const line of others) expect([line, isGood(line)]).toEqual([line, false])
+  expect(isGood('', 'https://other.example.com')).toBe(false)
+  expect(new Tokens([], systemClock, silentLog, { tokens: before }).accepts(decision.principal)).toBe(false)
 })
 
 test('a token that has ended is refused, although it was checked before', async () => {
