@@ -48,7 +48,7 @@ export const authOptions: OptionTable<AuthSettings> = {
       'The file of API keys, which `mcplex keys` writes. It has hashes, no secrets. A change of it is applied within a second: streams and sessions of a revoked key end.',
     default: { derived: `${keysFileName} beside the configuration file, or in the current folder` },
     shape: { accepted: 'the path of a file', test: (text) => text !== '' && !text.includes('\0') },
-    why: 'Whoever can write it can make keys, so it stands with the configuration, and no other user may write it.',
+    why: 'Whoever can write it can make keys, so it stands with the configuration, and no other user may write or own it, but for root.',
   },
   keys: {
     path: 'auth.keys',
@@ -65,7 +65,7 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.issuers',
     kind: 'list',
     about:
-      'The OAuth authorization servers whose tokens (signed JWTs) are accepted, each as a line: its URL, and after it what is special: `tenantClaim=org_id` (the claim that names the tenant), `tenant=acme` (the tenant of tokens without that claim), `audience=mcplex` (in place of the URLs of the endpoints), `jwks=https://...` (where its keys are), `algorithms=RS256+ES256`.',
+      'The OAuth authorization servers whose tokens (signed JWTs) are accepted, each as one line: its URL, and after it what is special: `tenantClaim=org_id` (the claim that names the tenant), `tenant=acme` (the tenant of tokens without that claim), `audience=mcplex` (in place of the URLs of the endpoints), `jwks=https://...` (where its keys are), `algorithms=RS256+ES256`.',
     default: [],
     shape: {
       accepted: 'a URL over https (or of this machine), and more: https://login.example.com tenantClaim=org_id',

@@ -158,9 +158,15 @@ test('within a moment after it is revoked, a key is refused, its streams end and
   const [session, other] = [await sessionOf(eve), await sessionOf(ann)]
   const [stream, otherStream] = [await session.listen(), await other.listen()]
   const sse = await send(`${mcplex.origin}/sse`, { headers: bearer(eve) })
+  const arriving = send(mcplex.url, {
+    method: 'POST',
+    headers: { ...session.headers, 'Content-Type': 'application/json', 'Content-Length': '3000000' },
+    body: '{',
+  })
   const slow = await session.call('slow', { ms: 600_000 }, { progressToken: 1 })
   keys('revoke', eve.id)
   await inTime('the ends of its streams', Promise.all([stream.over, sse.over, slow.over]))
+  expect((await inTime('a refusal of the body that still arrives', arriving)).status).toBe(401)
   expect((await session.call('echo', { text: 'x' })).status).toBe(401)
   await eventually('its session to end', () =>
     mcplex.log.some(
