@@ -2,7 +2,7 @@
 import type { EventSource } from '../base/events.ts'
 import type { AcceptedDefinitions } from '../catalog/definitions.ts'
 import type { PartialSettings } from '../config/settings.ts'
-import type { HealthReport } from '../protocol/health.ts'
+import type { HealthReader, HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import type { UpstreamOperations } from '../upstreams/control/operations.ts'
 import type { GatewayFacts } from './health.ts'
@@ -40,8 +40,12 @@ export interface Gateway<Given = PartialSettings> {
   replaceUpstreams(upstreams: readonly string[]): Promise<ReloadReport>
   /** Answers one exchange on an MCP endpoint. Never rejects. */
   handle(inbound: Inbound): Promise<Outbound>
-  /** Reports the health. Pings the server unless it has just shown a sign of life. */
-  health(): Promise<HealthReport>
+  /**
+   * Reports the health. Pings the server unless it has just shown a sign of life.
+   * @param reader `anyone` gets the status alone where callers are told apart, by credentials or by tenant, as over HTTP; an
+   * operator, the default, the whole report
+   */
+  health(reader?: HealthReader): Promise<HealthReport>
   /**
    * Refuses new work, waits for calls in flight as long as the settings say, then ends streams and tells clients when
    * to reconnect.

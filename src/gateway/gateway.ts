@@ -283,7 +283,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     acceptDefinitions: (name, hashes) => upstreams.get(name)?.catalog.acceptDefinitions(hashes),
     operations: (name) => upstreams.get(name)?.control,
     upstreamStates: () => upstreamStates(upstreams.all),
-    health: () => healthReport(state(), upstreams.all, isNamed(), clock),
+    health: (reader) => healthReport(state(), upstreams.all, { ...needs, ...inForce, isNamed, reader }, clock),
     async drain() {
       reloads.close()
       endpoints.refuseWaiting(new Refusal('draining'))

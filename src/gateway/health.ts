@@ -2,13 +2,16 @@
 import type { Clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Authenticate } from '../identity/authenticate.ts'
 import type { EraName } from '../protocol/call.ts'
-import type { HealthCheck, HealthReport } from '../protocol/health.ts'
+import { type HealthCheck, type HealthReader, type HealthReport, reportForAnyone } from '../protocol/health.ts'
 import type { Mode } from '../upstreams/options.ts'
 import type { IsolationModes } from '../upstreams/pooling/isolation-modes.ts'
 import type { ServerEraInfo } from '../upstreams/upstream.ts'
 import { serverInfoOf } from '../protocol/server-description.ts'
 import { commonCaller, hasLists } from './common-lists.ts'
+import { hasTenants } from './endpoint-plans.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 
 /** What is known after the start. With several upstreams, what is said of the server is said of all of them together. */
@@ -101,13 +104,26 @@ export interface GatewayState {
 /** The check of the only upstream, unless its settings name it. */
 const unnamed = 'upstream'
 
-/** @param isNamed whether the settings name the upstreams, and so does the report */
+export interface HealthQuestion {
+  readonly settings: Pick<Settings, 'auth' | 'tenants'>
+  /** Whether the settings name the upstreams, and so does the report. */
+  readonly isNamed: () => boolean
+  readonly authenticate?: Authenticate | undefined
+  readonly reader?: HealthReader | undefined
+}
+
+/** Whether clients may not learn of servers which only others use: credentials or tenants tell them apart. */
+function tellsCallersApart({ settings, authenticate }: HealthQuestion): boolean {
+  return authenticate !== undefined || hasTenants(settings) || settings.auth.methods.some((method) => method !== 'none')
+}
+
 export async function healthReport(
   state: GatewayState,
   upstreams: readonly ServedUpstream[],
-  isNamed: boolean,
+  asked: HealthQuestion,
   clock: Clock,
 ): Promise<HealthReport> {
+  const isNamed = asked.isNamed()
   const checks = await Promise.all(
     upstreams.map(async (served): Promise<readonly [string, HealthCheck]> => {
       const startedMs = clock.now()
@@ -119,7 +135,7 @@ export async function healthReport(
   const hasStarted = upstreams.some(({ standing }) => standing === 'started')
   const standing = good === checks.length ? 'ok' : good > 0 ? 'degraded' : 'down'
   const status = !hasStarted ? 'starting' : state.draining ? 'draining' : standing
-  return {
+  const report: HealthReport = {
     status,
     ready: (status === 'ok' || status === 'degraded') && !state.refusesWork,
     live: true,
@@ -132,4 +148,5 @@ export async function healthReport(
       upstreams: Object.fromEntries(upstreams.map((served) => [served.name, served.counts()])),
     }),
   }
+  return asked.reader === 'anyone' && tellsCallersApart(asked) ? reportForAnyone(report) : report
 }

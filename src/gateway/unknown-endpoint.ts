@@ -1,6 +1,6 @@
 /**
- * The refusal of a path below which there is no endpoint: it says which ones there are. Their names are no secret: every
- * client of the port may use each of them, and those of upstreams stand before the names of tools and in /health.
+ * The refusal of a path below which there is no endpoint: it says which ones there are. Their names are no secret to the
+ * caller, which has been authenticated: it may use each of them, and where there are tenants, only those of its own are told.
  */
 import { didYouMean } from '../base/did-you-mean.ts'
 import { Refusal } from '../base/refusal.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { renderHealth, type HealthReport } from './health.ts'
+import { type HealthReport, renderHealth, reportForAnyone } from './health.ts'
 import type { Outbound } from './inbound.ts'
 
 const textOf = ({ body }: Outbound): string => (typeof body === 'string' ? body : '')
@@ -45,4 +45,17 @@ test('no cache may store a health response', () => {
   for (const probe of ['health', 'livez', 'readyz'] as const) {
     expect(renderHealth(probe, good, false).headers['Cache-Control']).toBe('no-store')
   }
+})
+
+test('a report for anyone has no name and no figure of a server', () => {
+  const whole = {
+    ...bad,
+    uptimeSeconds: 1,
+    memory: { heldBytes: 1, limitBytes: 2 },
+    counts: { a: 1 },
+    upstreams: { u: {} },
+  }
+  const shown = reportForAnyone(whole)
+  expect(shown).toEqual({ status: 'starting', ready: false, live: true, checks: {}, version: '1.2.3' })
+  expect(renderHealth('readyz', shown, true).body).toBe('readyz check failed (starting)\n')
 })

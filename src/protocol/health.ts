@@ -1,6 +1,7 @@
 /**
  * Health responses for people (`/health`) and for orchestrators (`/livez`, `/readyz`). This file only renders a report; the
- * gateway makes it and decides how often. A report contains no internals, because anyone may read it.
+ * gateway makes it and decides how often. A report contains no internals, because anyone may read it; where callers are told
+ * apart, not even the names and figures of servers.
  */
 import { jsonHeaders, type Outbound } from './inbound.ts'
 
@@ -29,6 +30,14 @@ export interface HealthReport {
   readonly counts?: Readonly<Record<string, number>>
   /** The figures of each upstream by name, if there may be several; `counts` has their sums. */
   readonly upstreams?: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
+/** Who reads a report: an operator, or each client that reaches the port. */
+export type HealthReader = 'operator' | 'anyone'
+
+/** Without what is for operators: the names of servers, their checks, and figures. */
+export function reportForAnyone({ status, ready, live, version }: HealthReport): HealthReport {
+  return { status, ready, live, checks: {}, version }
 }
 
 /** The probe, named after its path. */

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { askAt, type RuntimeFolder, runtimeFolder } from '../support/door.ts'
 import { eventually, inTime } from '../support/eventually.ts'
 import { openH2 } from '../support/h2.ts'
 import { send } from '../support/http.ts'
@@ -34,6 +35,7 @@ function keys(...args: readonly string[]): Key {
 
 const bearer = ({ key }: Key): { Authorization: string } => ({ Authorization: `Bearer ${key}` })
 
+let place: RuntimeFolder
 let mcplex: Mcplex
 let ann: Key
 let bob: Key
@@ -48,10 +50,12 @@ beforeAll(async () => {
     file,
     `auth: { methods: [keys], keys: [${JSON.stringify(written.line)}] }\nupstreams: { echo: ${JSON.stringify(yaml)} }\n`,
   )
-  mcplex = await startMcplex({ file })
+  place = runtimeFolder()
+  mcplex = await startMcplex({ file, env: place.env })
 })
 afterAll(async () => {
   await mcplex.end()
+  place.remove()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -210,9 +214,13 @@ test('no key is in the log, nor in the keys file, which only its owner can read'
   expect(statSync(keysFile).mode & 0o777).toBe(0o600)
 })
 
-test('the health report counts the keys that are accepted', async () => {
-  const report = JSON.parse(await (await send(`${mcplex.origin}/health`)).whole()) as { counts: { apiKeys?: number } }
-  expect(report.counts.apiKeys).toBeGreaterThanOrEqual(3)
+test('what callers have is told to operators: anyone is told the status alone', async () => {
+  const report = JSON.parse(await (await send(`${mcplex.origin}/health`)).whole()) as object
+  expect(report).toEqual({ status: 'ok', ready: true, live: true, checks: {}, version: expect.any(String) })
+  expect(await (await send(`${mcplex.origin}/readyz?verbose`)).whole()).toBe('readyz check passed\n')
+  const { body } = await askAt(place.placesOf(mcplex.pid).socket, '/api/v1/instance')
+  const { counts } = body as { counts: { apiKeys?: number } }
+  expect(counts.apiKeys).toBeGreaterThanOrEqual(3)
 })
 
 describe('the command', () => {

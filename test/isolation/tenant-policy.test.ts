@@ -132,6 +132,13 @@ test('an endpoint of which the tenant may use nothing, or not at all, is not the
   expect(await status('elsewhere', 'one')).toBe(404)
 })
 
+test('the health report for clients names no server, that for the program all', async () => {
+  const report = JSON.parse(await (await send(new URL('/health', served.url('some')).href)).whole()) as object
+  expect(report).toMatchObject({ status: 'ok', checks: {} })
+  expect(JSON.stringify(report)).not.toContain('two')
+  expect(Object.keys((await served.gateway.health()).checks)).toEqual(['one', 'two'])
+})
+
 test('a tenant with nothing has no endpoint, and one without a name is refused before anything of it is read', async () => {
   expect((await ask(served.url('nothing'), 'tools/list')).status).toBe(404)
   for (const tenant of ['stranger', '__proto__', 'constructor', '']) {
