@@ -101,8 +101,8 @@ export class RateLimits {
     const nowMs = this.#needs.clock.now()
     const wanted = this.#wanted(policy, principal, operations)
     if (wanted.length === 0) return undefined
-    const above = wanted.find(({ table, cost }) => cost > table.most)
-    if (above) return this.#refuseSplit(policy, above, operations.length, nowMs)
+    const above = operations.length > 1 ? wanted.find(({ table, cost }) => cost > table.most) : undefined
+    if (above) return this.#refuseWhole(policy, tenant, above, operations.length, nowMs)
     const short = takeAll(wanted, nowMs)
     if (!short) {
       for (const { rule } of wanted) rule.counts.allowed++
@@ -118,14 +118,14 @@ export class RateLimits {
   }
 
   /** Refuses a batch that costs more than a limit ever has: to wait helps only its parts. */
-  #refuseSplit(policy: Policy, above: Wanted, operations: number, nowMs: number): undefined {
+  #refuseWhole(policy: Policy, tenant: string, above: Wanted, operations: number, nowMs: number): undefined {
     const { rule, table, key, cost } = above
     if (policy.dryRun) return this.#rehearse(policy, rule, nowMs)
     rule.counts.refused++
     const { scope, text } = rule
     throw new Refusal('rate_limited', {
-      message: `This batch of ${operations} requests costs ${cost}. ${nameOf(policy.tenant, rule)}: ${text}, which is at most ${table.most} at once. Split the batch.`,
-      retryAfterMs: Math.max(leastWaitMs, table.waitMs(key, nowMs, table.most)),
+      message: `This batch of ${operations} requests costs ${cost}. ${nameOf(tenant, rule)}: ${text}, which is at most ${table.most} at once. Split the batch.`,
+      retryAfterMs: Math.max(leastWaitMs, table.waitMs(key, nowMs, 1)),
       data: { scope, limit: text },
       headers: limitHeaders([above], nowMs),
     })

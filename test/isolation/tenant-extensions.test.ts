@@ -62,6 +62,21 @@ test.each(['one', undefined])('a tenant that may use one tool reaches no method 
 })
 
 test.each([
+  ['guest', 'notifications/roots/list_changed'],
+  ['reader', 'notifications/x/own'],
+])('of the notifications of a %s, its server gets %s', async (tenant, last) => {
+  const session = await openSession(served.url(tenant, 'one'), { capabilities: { roots: { listChanged: true } } })
+  // Its process gets notifications once it runs.
+  await session.text('echo')
+  await session.notify('notifications/x/own')
+  await session.notify(last)
+  await eventually('the last has come', async () => {
+    const methods = JSON.parse(await session.text('echo', { notified: true })) as readonly string[]
+    return methods.includes(last) && methods.includes('notifications/x/own') === (tenant === 'reader')
+  })
+})
+
+test.each([
   ['one', 'file:///open/a', ''],
   [undefined, 'mcplex://one/file:///open/a', 'one/'],
 ])('a folder and a skill show no hidden resource at %s', async (at, shown, member) => {
