@@ -1,5 +1,6 @@
 /**
- * The requests in flight that have credentials: one whose credentials end (a key is revoked, a token expires) ends with them.
+ * The requests in flight that may have to end: one whose credentials end (a key is revoked, a token expires) ends with them,
+ * and one without credentials when other settings ask for some.
  * To those who answer it that looks as if its client had disconnected; the client sees its stream end.
  */
 import { Cancel } from '../base/cancel.ts'

@@ -86,13 +86,25 @@ test('other settings are told, and what they do not accept any more is not good'
   expect(identity.isValid({ tenant: 'default', subject: 'anonymous' })).toBe(true)
 })
 
-/** A file of keys that a test changes while settings are prepared. */
-function keysFile(): { path: string; write: (...records: readonly KeyRecord[]) => void } {
+/** An identity with a file of keys, which a test changes while settings are prepared. */
+function withKeysFile(
+  records: readonly KeyRecord[],
+  keys: readonly string[] = [],
+): {
+  readonly identity: Identity
+  readonly settings: AuthSettings
+  readonly path: string
+  readonly write: (...records: readonly KeyRecord[]) => void
+} {
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-identity-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'keys.json')
   const write = (...records: readonly KeyRecord[]): void => writeFileSync(path, writeKeys(records), { mode: 0o600 })
-  return { path, write }
+  write(...records)
+  const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path, keys }
+  const identity = identityOf(settings)
+  onTestFinished(() => identity.close())
+  return { identity, settings, path, write }
 }
 
 const recordOf = (subject: string): { text: string; record: KeyRecord } => {
@@ -102,11 +114,7 @@ const recordOf = (subject: string): { text: string; record: KeyRecord } => {
 
 test('a key that is revoked while other settings are prepared does not come back with them', () => {
   const [ann, bob] = [recordOf('ann'), recordOf('bob')]
-  const { path, write } = keysFile()
-  write(ann.record, bob.record)
-  const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path }
-  const identity = identityOf(settings)
-  onTestFinished(() => identity.close())
+  const { identity, settings, write } = withKeysFile([ann.record, bob.record])
   const ready = identity.prepare(settings)
   write({ ...ann.record, revokedAtMs: 1 }, bob.record)
   identity.take(ready)
@@ -116,11 +124,7 @@ test('a key that is revoked while other settings are prepared does not come back
 
 test('a keys file that is broken when other settings take effect changes no key of it, but those of the settings', () => {
   const [ann, bob] = [recordOf('ann'), recordOf('bob')]
-  const { path, write } = keysFile()
-  write(ann.record)
-  const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path, keys: [writeKeyLine(bob.record)] }
-  const identity = identityOf(settings)
-  onTestFinished(() => identity.close())
+  const { identity, settings, path } = withKeysFile([ann.record], [writeKeyLine(bob.record)])
   const ready = identity.prepare({ ...settings, keys: [] })
   writeFileSync(path, '{')
   identity.take(ready)
@@ -130,11 +134,7 @@ test('a keys file that is broken when other settings take effect changes no key 
 
 test('a key that the running identity saw revoked stays so if the file is broken when older settings take effect', async () => {
   const [ann, bob] = [recordOf('ann'), recordOf('bob')]
-  const { path, write } = keysFile()
-  write(ann.record, bob.record)
-  const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path }
-  const identity = identityOf(settings)
-  onTestFinished(() => identity.close())
+  const { identity, settings, path, write } = withKeysFile([ann.record, bob.record])
   const ready = identity.prepare(settings)
   write({ ...ann.record, revokedAtMs: 1 }, bob.record)
   await expect.poll(() => identity.keyCount, { timeout: 20_000 }).toBe(1)
