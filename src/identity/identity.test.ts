@@ -88,7 +88,7 @@ test('other settings are told, and what they do not accept any more is not good'
 
 /** An identity with a file of keys, which a test changes while settings are prepared. */
 function withKeysFile(
-  records: readonly KeyRecord[],
+  first: readonly KeyRecord[],
   keys: readonly string[] = [],
 ): {
   readonly identity: Identity
@@ -100,7 +100,7 @@ function withKeysFile(
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'keys.json')
   const write = (...records: readonly KeyRecord[]): void => writeFileSync(path, writeKeys(records), { mode: 0o600 })
-  write(...records)
+  write(...first)
   const settings: AuthSettings = { ...none, methods: ['keys'], keysFile: path, keys }
   const identity = identityOf(settings)
   onTestFinished(() => identity.close())
