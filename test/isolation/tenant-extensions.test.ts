@@ -17,7 +17,12 @@ const skill = { uri: 'skill://travel/SKILL.md', name: 'travel', resources: files
 const server = JSON.stringify({
   initialize: {
     protocolVersion: '2025-11-25',
-    capabilities: { tools: {}, resources: {}, extensions: { 'io.modelcontextprotocol/skills': {}, 'x/own': {} } },
+    capabilities: {
+      tools: {},
+      resources: { subscribe: true },
+      completions: {},
+      extensions: { 'io.modelcontextprotocol/skills': {}, 'x/own': {} },
+    },
     serverInfo: { name: 'scripted', version: '1' },
   },
   'tools/list': { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] },
@@ -88,6 +93,25 @@ test.each([
   const uri = `skill://${member}travel/SKILL.md`
   const got = await asked('reader', 'skills/get', { uri }, at)
   expect(got.result?.['skill']).toEqual({ uri, name: 'travel', resources: [{ uri: shown }] })
+})
+
+test.each([
+  'file:///open/../secret/b#{',
+  'file:///open/%2e%2e/secret/b?{',
+  'file:///s%65cret/b?%ff',
+  'file:////secret/b',
+  'file://host/secret/b',
+])('a hidden resource is not read, subscribed to or completed as %s', async (uri) => {
+  const session = await openSession(served.url('reader', 'one'))
+  const open = await session.request('resources/read', { uri: 'file:///open/a' })
+  expect(open.result).toMatchObject({ contents: [{ uri: 'file:///open/a' }] })
+  const ref = { type: 'ref/resource', uri }
+  for (const [method, params] of [
+    ['resources/read', { uri }],
+    ['resources/subscribe', { uri }],
+    ['completion/complete', { ref, argument: { name: 'a', value: '' } }],
+  ] as const)
+    expect([method, reasonOf(await session.request(method, params))]).toEqual([method, 'invalid_params'])
 })
 
 test.each(['one', undefined])('a method of an extension counts for its server at %s', async (at) => {

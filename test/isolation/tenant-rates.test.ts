@@ -100,6 +100,7 @@ test('a batch costs what its messages do together, and takes all or nothing', as
     const body = JSON.stringify(methods.map((method, id) => ({ jsonrpc: '2.0', id, method })))
     return send(served.url('batches', 'one'), { method: 'POST', headers: { ...session.headers, ...postHeaders }, body })
   }
+  expect((await batch(...Array.from({ length: 60 }, () => 'prompts/list'))).status).toBe(429)
   expect((await batch('tools/list', 'tools/list')).status).toBe(429)
   expect((await batch('tools/list', 'prompts/list')).status).toBe(200)
   expect((await batch('prompts/list')).status).toBe(429)
