@@ -117,6 +117,7 @@ const codes: Readonly<Record<string, readonly [code: FailureCode, ...notes: Fail
   definition_unknown: ['definition_unknown', ['try', 'mcplex upstreams, to see what is held back']],
   definition_ambiguous: ['definition_unknown', ['try', 'more characters of its hash']],
   upstream_unknown: ['upstream_unknown', ['try', 'mcplex upstreams, to see the names']],
+  tenant_unknown: ['tenant_unknown', ['try', 'mcplex tenants, to see the names']],
   unauthorized: ['admin_denied', ['try', 'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has the token']],
 }
 

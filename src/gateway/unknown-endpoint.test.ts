@@ -14,3 +14,8 @@ test('names at most twenty endpoints, and says how many more there are', () => {
 test('says so if there is only the endpoint without a name', () => {
   expect(unknownEndpoint('x', ['']).message).toBe('There is no endpoint named x. There is only the one without a name.')
 })
+
+test('names no endpoint that the caller was just refused', () => {
+  expect(unknownEndpoint('', ['', 'files']).message).toBe('There is no endpoint without a name. There is only files.')
+  expect(unknownEndpoint('', ['']).message).toBe('There is no endpoint without a name.')
+})

@@ -11,16 +11,16 @@ const mostCompared = 200
 
 /** @param names those of all endpoints; that of all upstreams has the empty name */
 export function unknownEndpoint(asked: string, names: readonly string[]): Refusal {
-  const named = names.filter((name) => name !== '')
+  const others = names.filter((name) => name !== asked)
+  const named = others.filter((name) => name !== '')
   const meant = didYouMean(asked, named.slice(0, mostCompared))
-  const told = named.slice(0, mostTold).join(', ')
-  const more = named.length > mostTold ? ` and ${named.length - mostTold} more` : ''
-  const question = meant === undefined ? '' : `; did you mean ${meant}?`
-  const known =
-    named.length === 0
-      ? 'There is only the one without a name.'
-      : `There are ${told}${more}, and the one without a name.`
-  return new Refusal('not_found', {
-    message: `There is no endpoint named ${asked}${question === '' ? '.' : question} ${known}`,
-  })
+  const question = meant === undefined ? '.' : `; did you mean ${meant}?`
+  const what = asked === '' ? 'There is no endpoint without a name.' : `There is no endpoint named ${asked}${question}`
+  if (others.length === 0) return new Refusal('not_found', { message: what })
+  const told = [named.slice(0, mostTold).join(', ')]
+  if (named.length > mostTold) told[0] += ` and ${named.length - mostTold} more`
+  if (named.length < others.length) told.push('the one without a name')
+  const known = told.filter((part) => part !== '').join(', and ')
+  const are = others.length > 1 ? 'There are' : 'There is only'
+  return new Refusal('not_found', { message: `${what} ${are} ${known}.` })
 }

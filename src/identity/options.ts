@@ -13,7 +13,7 @@ export interface AuthSettings {
   readonly keys: readonly string[]
   /** The issuers whose tokens are accepted, as lines that issuer-line.ts reads. */
   readonly issuers: readonly string[]
-  /** The address under which clients know mcplex, without `/mcp`. */
+  /** The URL under which clients know mcplex, without `/mcp`. */
   readonly publicUrl: string | undefined
   /** Which scopes requests need, as lines that scope-rules.ts reads. */
   readonly scopes: readonly string[]
@@ -34,9 +34,12 @@ export const authOptions: OptionTable<AuthSettings> = {
     kind: 'list',
     flag: 'auth',
     about:
-      'How clients prove who they are: `none` (they need not), `keys` (an API key of `mcplex keys create`), `oauth` (a token of one of `auth.issuers`), or both. Over stdio nothing is asked for, because the client has started mcplex itself.',
+      'How clients prove who they are: `none` (they need not), or one or both of `keys` (an API key of `mcplex keys create`) and `oauth` (a token of one of `auth.issuers`, which stand in the file or in a variable). Over stdio nothing is asked for, because the client has started mcplex itself.',
     default: ['none'],
-    shape: { accepted: 'none, keys or oauth', test: (text) => /^(none|keys|oauth)$/.test(text) },
+    shape: {
+      accepted: 'none, or one or both of keys and oauth: --auth keys --auth oauth',
+      test: (text) => /^(none|keys|oauth)$/.test(text),
+    },
     why: 'Only this machine can reach the default address. Any other address needs credentials, or --insecure.',
   },
   keysFile: {
@@ -45,10 +48,10 @@ export const authOptions: OptionTable<AuthSettings> = {
     isPath: true,
     flag: 'keys-file',
     about:
-      'The file of API keys, which `mcplex keys` writes. It has hashes, no secrets. A change of it is applied within a second: streams and sessions of a revoked key end.',
+      'The file of API keys, which `mcplex keys` writes. It has hashes, no secrets. A change of it is applied within a second: open requests of a revoked key end, and sessions whose subject has no key left.',
     default: { derived: `${keysFileName} beside the configuration file, or in the current folder` },
     shape: { accepted: 'the path of a file', test: (text) => text !== '' && !text.includes('\0') },
-    why: 'Whoever can write it can make keys, so it stands with the configuration, and no other user may write or own it, but for root.',
+    why: 'A user who can write it can make keys, so it stands with the configuration, and no other user may write or own it, but for root.',
   },
   keys: {
     path: 'auth.keys',
@@ -59,7 +62,7 @@ export const authOptions: OptionTable<AuthSettings> = {
       accepted: 'a line of mcplex keys create --line: ID HASH tenant=acme subject=ann',
       test: (text) => readKeyLine(text) !== undefined,
     },
-    why: 'For a configuration that is deployed as a whole. A hash is no secret; a key cannot be made from it.',
+    why: 'So that keys are deployed together with the configuration. A hash is no secret; a key cannot be made from it.',
   },
   issuers: {
     path: 'auth.issuers',
@@ -77,7 +80,7 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.publicUrl',
     kind: 'text',
     about:
-      'The address under which clients know mcplex, without `/mcp`: tokens have to be for an endpoint below it, and clients are told there which issuers there are.',
+      'The URL under which clients know mcplex, without `/mcp`: tokens have to be for an endpoint below it, and clients are told there which issuers there are.',
     default: { derived: 'none' },
     shape: {
       accepted: 'a URL without a slash at its end: https://mcp.example.com',

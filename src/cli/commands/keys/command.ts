@@ -40,7 +40,7 @@ Examples:
   mcplex keys create --name ci --expires 90d       for a program; its subject is then ci
   mcplex keys                                      all keys: whose they are, until when; secrets are not kept
   mcplex keys rotate k3f9x0q2m1ab --overlap 7d     a new key for the same subject; the old one works for a week
-  mcplex keys revoke k3f9x0q2m1ab                  within a second, for open streams and sessions too
+  mcplex keys revoke k3f9x0q2m1ab                  within a second; a session ends when its subject has no key left
 
 Keys are accepted with \`auth: { methods: [keys] }\` in mcplex.yaml, or --auth keys. They are kept in auth.keysFile, or in
 mcplex.keys.json beside mcplex.yaml; of each only a hash. A running mcplex reads the file again by itself. Clients send a key
@@ -56,15 +56,23 @@ export const keysVerb: Subcommand<KeysRequest> = {
       .addHelpText('after', examples)
       .argument('[action]', '`list`, which is what it does by default, or one of the others')
       .argument('[id]', 'the id of the key: the part of it after mcpx_')
-      .addOption(new Option('--tenant <name>', `Of \`create\`: whose it is. (default: ${defaultTenant})`))
       .addOption(
-        new Option('--subject <name>', 'Of `create`: the user or program that uses it. (default: the name, or the id)'),
+        new Option(
+          '--tenant <name>',
+          `Of \`create\`: the organisation that it belongs to. (default: ${defaultTenant})`,
+        ),
+      )
+      .addOption(
+        new Option(
+          '--subject <name>',
+          'Of `create`: the user or program that uses it. (default: --name, or else the id of the key)',
+        ),
       )
       .addOption(new Option('--name <text>', 'Of `create`: what people call it.'))
       .addOption(
         new Option(
           '--scopes <names>',
-          'Of `create`: what it may do, by the scopes of auth.scopes. (default: everything)',
+          'Of `create`: what it may do: scopes of auth.scopes, with commas between them. (default: everything)',
         ),
       )
       .addOption(

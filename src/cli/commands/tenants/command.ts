@@ -17,8 +17,9 @@ Examples:
   mcplex tenants                                   each tenant: clients and calls now, and what its limits have refused
   mcplex tenants show acme                         what acme may use, its limits, and what is left of them
 
-Tenants are those of the file, and those without a name there that use something now. Exit codes: 0 listed, 1 there is no such mcplex or
-tenant, 2 wrong usage, 77 the token was not accepted.`
+Tenants are those of the file, and others that use something now. CLIENTS and CALLS are now / at most. REFUSED is what
+rates and quotas have refused since the start; WOULD REFUSE is what a dry run would have refused.
+Exit codes: 0 listed, 1 there is no such mcplex or tenant, 2 wrong usage, 77 the token was not accepted.`
 
 export const tenantsVerb: Subcommand<TenantsRequest> = {
   name: 'tenants',
