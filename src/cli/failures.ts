@@ -230,7 +230,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'The running mcplex has no upstream of that name.',
     'Use a name that `mcplex upstreams` shows; with `mcplex serve` it is `server`.',
   ),
-  tenant_unknown: row(1, 'The running mcplex has no tenant of that name.', 'Use a name that `mcplex tenants` shows.'),
+  tenant_unknown: row(1, 'The running mcplex has no tenant of that name.', 'Use one that `mcplex tenants` shows.'),
   definition_unknown: row(
     1,
     'The upstream holds back no definition with that hash, or several whose hashes begin so.',
