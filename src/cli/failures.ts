@@ -69,11 +69,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'A value is not one of the choices of its option.',
     'Use one of the choices that the message names.',
   ),
-  config_value: row(
-    78,
-    'A value does not have the form that its option needs.',
-    'Use the form that the message shows.',
-  ),
+  config_value: row(78, 'A value does not have the form of its option.', 'Use the form that the message shows.'),
   config_unknown_key: row(
     78,
     'A setting or a variable that begins with MCPLEX_ is not known.',

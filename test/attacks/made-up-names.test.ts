@@ -58,7 +58,7 @@ test('what a client calls itself is logged up to a length', async () => {
   const mcplex = await mcplexForTest({ server: [echoLegacy] })
   await openSession(mcplex.url, { client: `${'n'.repeat(127)}mm${'x'.repeat(50_000)}` })
   const begun = await eventually('the session in the log', () => mcplex.log.find(({ msg }) => msg === 'session begins'))
-  expect(begun['client']).toBe(`${'n'.repeat(127)}m`)
+  expect(begun['client']).toMatch(/^n{127}m(?:\/.{0,64})?$/)
 })
 
 test('a method of no specification is not logged, of a client without a session either', async () => {
