@@ -4,7 +4,7 @@ import type { OptionTable } from '../../base/option.ts'
 export interface ControlSettings {
   /** Calls that run at once on all workers together; more wait. 0: as many as come. */
   readonly concurrency: number
-  /** The concurrency adapts to what the server bears, and is at most this; 0: it does not. */
+  /** The concurrency adapts to what the server can handle, and is at most this; 0: it does not. */
   readonly adaptiveMax: number
   /** It is at least this then. */
   readonly adaptiveMin: number
@@ -33,17 +33,17 @@ export const controlOptions: OptionTable<ControlSettings> = {
     default: 0,
     min: 0,
     max: 1_000_000,
-    why: 'Most servers bear what their processes bear. One in front of something that does not, such as an API with a limit or a database with few connections, needs a number.',
+    why: 'Most servers are limited by their processes alone. One in front of something with a limit of its own, such as an API with a rate or a database with few connections, needs a number.',
   },
   adaptiveMax: {
     path: 'upstream.adaptiveConcurrency.max',
     kind: 'count',
     about:
-      'Has `concurrency` adapt to what the server bears: it grows while calls take no longer than they do when few run, and falls when they do. At most this many, and at most `concurrency` if that is set; 0: it does not adapt.',
+      'Has `concurrency` adapt to what the server can handle: it grows while calls take no longer than they take when few run, and falls when they take longer. This is the highest limit, or `concurrency` if that is set and lower; 0: it does not adapt.',
     default: 0,
     min: 0,
     max: 10_000,
-    why: 'A fixed number is easier to understand. Where the right one is not known, or changes with what is behind the server, 200 or so finds it.',
+    why: 'A fixed number is easier to understand. Where the right one is not known, or changes with what is behind the server, try 200.',
   },
   adaptiveMin: {
     path: 'upstream.adaptiveConcurrency.min',
@@ -58,7 +58,7 @@ export const controlOptions: OptionTable<ControlSettings> = {
     path: 'upstream.limit',
     kind: 'text',
     about:
-      'The name of a limit that several servers share: those that name the same one share one count, and the lowest `concurrency` above 0 among them applies, or it adapts if that of one of them does.',
+      'The name of a limit that several servers share: those that name the same one share one count, and the lowest `concurrency` above 0 among them applies, or it adapts if one of them has `adaptiveConcurrency`.',
     default: '',
     shape: {
       accepted: 'a name, or nothing for a limit of its own',
@@ -120,6 +120,6 @@ export const controlOptions: OptionTable<ControlSettings> = {
     about:
       'When a process ends during a call, the call runs once more on another one, if its tool has `annotations` with `readOnlyHint` or `idempotentHint` true and nothing of the call has reached its client. Both runs together have the time limits of one call.',
     default: false,
-    why: 'What a process keeps in memory ends with it: where sessions rely on that, an error says so, and an answer of a new process does not. For servers that keep nothing, or keep it elsewhere, on.',
+    why: 'What a process keeps in memory ends with it: where sessions rely on that, an error says so, and an answer of a new process does not. Switch it on for servers that keep no state in memory.',
   },
 }
