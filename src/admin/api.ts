@@ -121,7 +121,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     method: 'POST',
     path: '/api/v1/upstreams/{upstream}/accept',
     about:
-      'Shows clients definitions of tools that were held back (`onChange: hold`): all of the upstream, or the one that `hash` names. `upstreams` tells them.',
+      'Shows clients definitions of tools that were held back (`onChange: hold`): all of the upstream, or the one with this `hash`. The operation `upstreams` lists the hashes.',
     body: { hash: { about: 'The hash of one definition, or the beginning of it; all without it.', kind: 'text' } },
     errors: {
       404: 'There is no such upstream, or no definition whose hash begins so.',

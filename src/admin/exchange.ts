@@ -98,7 +98,7 @@ function hashOf(text: string): Buffer {
 
 function problemOf(error: unknown, { log, refusals }: Pick<ExchangeNeeds, 'log' | 'refusals'>): Answered {
   const { status, reason, title } = described(error)
-  // Somebody may be guessing.
+  // Many of these in a row are an attempt to guess the token.
   if (status === 401) refusals.refused(reason)
   if (status === 500) log.error({ err: error }, 'a request of an operator could not be answered')
   const text = `${JSON.stringify({ type: 'about:blank', title, status, reason })}\n`

@@ -88,8 +88,8 @@ export class IssuerKeys {
         import('jose'),
         this.#place().then((place) => this.#json(place)),
       ])
-      // It checks the shape of the set.
-      this.#find = createLocalJWKSet(found as unknown as JSONWebKeySet)
+      if (!isKeySet(found)) throw new Error('the answer is no set of keys')
+      this.#find = createLocalJWKSet(found)
       this.#loadedAtMs = this.#clock.now()
       if (this.#hasFailed) this.#log.info({ issuer }, 'the keys of the issuer are fetched again')
       this.#hasFailed = false
@@ -154,4 +154,9 @@ export class IssuerKeys {
 
 function isUnknownKey(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_JWKS_NO_MATCHING_KEY'
+}
+
+/** jose checks each key when it is used. [RFC 7517, section 5] */
+function isKeySet(value: unknown): value is JSONWebKeySet {
+  return isObject(value) && Array.isArray(value['keys']) && value['keys'].every(isObject)
 }
