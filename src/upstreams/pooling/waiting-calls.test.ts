@@ -87,3 +87,23 @@ test('a call that ends while its client is asked gives back its worker, and answ
   await needed
   expect(left).toEqual(['a process'])
 })
+
+test('a worker goes back after two seconds if the client of the call has not read what it was told', async () => {
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  const left: string[] = []
+  const { needed, give } = need()
+  const call = new WaitingCalls().until(wait(needed, (value) => left.push(value)))
+  const told = call.next()
+  clock.advance(5000)
+  expect((await told).value).toHaveProperty('method', 'notifications/message')
+  give('a process')
+  await settled()
+  clock.advance(1999)
+  await settled()
+  expect(left).toEqual([])
+  clock.advance(1)
+  await settled()
+  expect(left).toEqual(['a process'])
+  await expect(call.next()).rejects.toMatchObject({ code: 'overloaded' })
+  expect(left, 'once').toHaveLength(1)
+})
