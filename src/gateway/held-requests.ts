@@ -81,7 +81,11 @@ export class HeldRequest implements Inbound {
     return new Promise((resolve, reject) => {
       this.#refuseBody = () => reject(endedRefusal(this.principal))
       if (this.#hasEnded) this.#refuseBody()
-      this.#inbound.body().then(resolve, reject)
+      this.#inbound
+        .body()
+        .then(resolve, reject)
+        // What settles the promise would keep the text as long as the request lives.
+        .finally(() => void (this.#refuseBody = undefined))
     })
   }
 
@@ -141,6 +145,8 @@ class EndableBody implements AsyncIterableIterator<string> {
       this.#settle = resolve
       this.#pieces.next().then(
         (result) => {
+          // It would keep this piece until the next one.
+          this.#settle = undefined
           if (result.done === true) this.#finish()
           resolve(result)
         },
