@@ -37,8 +37,8 @@ export function commandLine({ fixture, behind, options, isH2 }, folder) {
   if (behind === 'command') return ['serve', [...given, '--', ...command(fixture)]]
   const file = join(folder, 'mcplex.json')
   const setup =
-    behind === 'module'
-      ? { upstreams: { everything: { module: join(fixtures, 'modules', fixture) } } }
+    behind === 'module' || behind === 'thread'
+      ? { upstreams: { everything: { module: join(fixtures, 'modules', fixture), isolate: behind === 'thread' } } }
       : {
           upstreams: { everything: { command: command(fixture) }, other: { command: command('echo-legacy.mjs') } },
           aliases: Object.fromEntries(names.map((name) => [name, `everything__${name}`])),

@@ -9,8 +9,8 @@
  * @property {'@modelcontextprotocol/conformance' | 'conformance-next'} suite
  * @property {string[]} selects   which scenarios of the suite
  * @property {string} fixture     in `../test/fixtures`, or a module in `modules/` there
- * @property {'command' | 'module' | 'merged'} behind  how mcplex serves the fixture: by its command, in the process of
- *                                mcplex, or at one endpoint together with another server
+ * @property {'command' | 'module' | 'thread' | 'merged'} behind  how mcplex serves the fixture: by its command, in the
+ *                                process of mcplex, in a thread of it, or at one endpoint together with another server
  * @property {string[]} options   of `mcplex`
  * @property {string} expects     the name of its file in `expected-failures/`
  * @property {boolean} isH2       whether the suite speaks HTTP/2 instead of HTTP/1.1
@@ -68,16 +68,33 @@ const overHttp1 = [
   { ...all('2026-07-28', legacy, '2026-07-28-old-server'), options: offersBoth },
 ]
 
-// Served in other ways, by HTTP/1.1 alone. A module is session-based; each major of the SDK has one of the two lanes.
+// Served in other ways, by HTTP/1.1 alone. An object of a module has sessions; its endpoint is for clients with sessions
+// alone, or open to both eras. Each major of the SDK stands behind both kinds of endpoint, for clients of both eras.
+const newer = 'everything-v2.mjs'
+const older = 'everything-v1.mjs'
+
 /** @type {Row[]} */
 const otherwiseServed = [
-  { ...all('2025-11-25', 'everything-v2.mjs', '2025-11-25-module'), behind: 'module' },
+  ...sessions.map((revision) => ({
+    ...all(revision, newer, `${revision}-module`),
+    behind: /** @type {const} */ ('module'),
+  })),
+  { ...all('2025-11-25', older, '2025-11-25-module-thread'), behind: 'thread' },
+  { ...all('2025-11-25', older, '2025-11-25-module-both-eras'), behind: 'module', options: offersBoth },
   {
-    ...all('2026-07-28', 'everything-v1.mjs', '2026-07-28-module'),
+    ...all('2026-07-28', older, '2026-07-28-module'),
     behind: 'module',
     options: offersBoth,
     expects: '2026-07-28-old-server',
   },
+  {
+    ...all('2026-07-28', newer, '2026-07-28-module-call'),
+    behind: 'module',
+    options: ['--stateless', 'call'],
+    expects: '2026-07-28-old-server',
+  },
+  // All clients share an object there, which asks none of them.
+  { ...all('2026-07-28', newer, '2026-07-28-module-shared'), behind: 'module', options: ['--stateless', 'shared'] },
   { ...all('2025-11-25', legacy, '2025-11-25-merged'), behind: 'merged' },
   { ...all('2026-07-28', modern, '2026-07-28-merged'), behind: 'merged', options: offersBoth },
 ]
