@@ -55,6 +55,36 @@ test.each([[['check', '--print']], [['check', '--print', '--json']]])('%j shows 
   expect(output).toContain('/tmp/***')
 })
 
+const proxied = (proxy: string): string =>
+  `listen: { port: 0 }\nauth: { methods: [proxy], proxy: ${proxy} }\nupstreams: { a: { command: node } }\n`
+
+test.each([
+  ['from a variable', proxied("{ secret: '${S7}-hush-and-longer' }"), 0],
+  ['in the file', proxied('{ secret: hush-and-longer-than-that }'), 0],
+  ['that is not accepted', proxied('{ secret: hush-x }'), 78],
+  ['beside a mistake', proxied("{ from: [nowhere], secret: 'hush-and-longer-than-that' }"), 78],
+  ['with a header that is taken', proxied("{ secret: 'hush-and-longer-than-that', userHeader: cookie }"), 78],
+])('the secret of a proxy %s is not shown', (_how, text, expected) => {
+  const { status, output } = mcplex(text, ['check', '--print'])
+  expect(output).not.toMatch(secret)
+  expect(output).toContain('***')
+  expect(status).toBe(expected)
+})
+
+test('the secret of a proxy in the environment is not shown, whether it is accepted or not', () => {
+  for (const given of ['hush-env', 'hush-environment-of-this-test']) {
+    writeFileSync(join(folder, 'mcplex.yaml'), 'auth: { methods: [proxy] }\nupstreams: { a: { command: node } }\n')
+    const run = spawnSync(process.execPath, [main, 'check', '--print'], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], MCPLEX_AUTH__PROXY__SECRET: given },
+      encoding: 'utf8',
+    })
+    expect(run.stdout + run.stderr).not.toMatch(secret)
+    expect(run.stdout + run.stderr).toContain('***')
+    expect(run.status).toBe(given === 'hush-env' ? 78 : 0)
+  }
+})
+
 test('a fault of an alias shows none', () => {
   const { status, output } = mcplex(`upstreams: { a: { command: node } }\naliases: { x: '\${S1}__y' }\n`, ['check'])
   expect(status).toBe(78)

@@ -18,10 +18,17 @@ export interface Events {
   /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
   callEnded: CallEnded
   /**
-   * The credentials of a request were accepted or refused. `method` is `keys`, `result` is `accepted` or `refused`, `reason`
-   * is from a closed set; `keyId` is no secret.
+   * The credentials of a request were accepted or refused. `method` is `keys`, `oauth` or `proxy`, or `none` if nothing was
+   * sent, `result` is `accepted` or `refused`, `reason` is from a closed set; `keyId` is no secret. A refusal has the id that
+   * its client is told.
    */
-  authDecision: { method: string; result: string; reason: string; keyId: string | undefined }
+  authDecision: {
+    method: string
+    result: string
+    reason: string
+    keyId: string | undefined
+    requestId: string | undefined
+  }
   /** A request was refused before there was a call. `client` is the name that the client has told, as far as it is known. */
   refused: { code: string; tenant: string | undefined; client: string | undefined; requestId: string }
   /**

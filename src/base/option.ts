@@ -62,7 +62,13 @@ export interface Shape {
   test(text: string): boolean
 }
 
-export interface TextOption extends Row {
+/** An option whose texts may have secrets in them. */
+interface WithSecret {
+  /** The part of a text that nothing may show; also of a text that is not accepted. */
+  readonly secretIn?: (text: string) => string | undefined
+}
+
+export interface TextOption extends Row, WithSecret {
   readonly kind: 'text'
   /** Whether a file may have a mapping, which is read as one text: `{ points: 5 }` as `points=5`. */
   readonly pairs?: true
@@ -73,7 +79,7 @@ export interface TextOption extends Row {
 }
 
 /** Several texts: a flag that may be repeated, a comma-separated list in the environment. */
-export interface ListOption extends Row {
+export interface ListOption extends Row, WithSecret {
   readonly kind: 'list'
   /** Whether a file may have a mapping, whose members are read as texts: `{ a: 5 }` as `a=5`. */
   readonly pairs?: true

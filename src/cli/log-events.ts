@@ -52,8 +52,8 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
         queue_ms: event.queueMs,
       })),
     ),
-    events.on('authDecision', ({ method, result, reason, keyId }) => {
-      if (result === 'refused') line('credentials refused', { method, reason, key_id: keyId })
+    events.on('authDecision', ({ method, result, reason, keyId, requestId }) => {
+      if (result === 'refused') line('credentials refused', { method, reason, key_id: keyId, req_id: requestId })
     }),
     events.on('refused', (event) =>
       line('refused', { code: event.code, tenant: event.tenant, client: event.client, req_id: event.requestId }),

@@ -20,7 +20,16 @@ function problemsOf(partial: object): readonly Problem[] {
   return []
 }
 
+/** A proxy that is trusted by its address, and more. */
+const trusting = (more: object): object => ({ methods: ['proxy'], proxyFrom: ['10.0.0.7'], ...more })
+
 describe('settings of a program', () => {
+  test('quote no secret of a proxy that is not accepted', () => {
+    const problems = problemsOf({ upstream: { command: 'x' }, auth: trusting({ proxySecret: 'too short' }) })
+    expect(problems).toMatchObject([{ where: 'auth.proxySecret', message: expect.stringContaining('***') }])
+    expect(JSON.stringify(problems)).not.toContain('too short')
+  })
+
   test('need nothing but a command', () => {
     expect(fill({ upstream: { command: 'node' } })).toMatchObject({
       upstreams: { server: { kind: 'stdio', command: 'node', args: [], env: { PATH: '/bin' }, pool: 48 } },
@@ -165,6 +174,27 @@ describe('settings of a program', () => {
       'auth.issuers',
     ],
     [{ upstream: { command: 'x' }, auth: { methods: ['none', 'keys'] } }, 'config_value', 'auth.methods'],
+    [{ upstream: { command: 'x' }, auth: { methods: ['proxy'] } }, 'config_value', 'auth.methods'],
+    [{ upstream: { command: 'x' }, auth: { proxyFrom: ['loopback'] } }, 'config_value', 'auth.proxyFrom'],
+    [{ upstream: { command: 'x' }, auth: trusting({ proxyFrom: ['0.0.0.0/0'] }) }, 'config_value', 'auth.proxyFrom'],
+    [{ upstream: { command: 'x' }, auth: trusting({ proxyFrom: ['unix'] }) }, 'config_value', 'auth.proxyFrom'],
+    [{ upstream: { command: 'x' }, auth: trusting({ proxyFrom: ['proxy'] }) }, 'config_value', 'auth.proxyFrom'],
+    [{ upstream: { command: 'x' }, auth: trusting({ proxySecret: 's3cret' }) }, 'config_value', 'auth.proxySecret'],
+    [
+      { upstream: { command: 'x' }, auth: trusting({ proxyUserHeader: 'Cookie' }) },
+      'config_value',
+      'auth.proxyUserHeader',
+    ],
+    [
+      { upstream: { command: 'x' }, auth: trusting({ proxyUserHeader: 'from' }) },
+      'config_value',
+      'auth.proxyUserHeader',
+    ],
+    [
+      { upstream: { command: 'x' }, auth: trusting({ proxyTenantHeader: 'x-forwarded-user' }) },
+      'config_value',
+      'auth.proxyTenantHeader',
+    ],
     [{ upstream: { command: 'x' }, http: { hots: 'x' } }, 'config_unknown_key', 'http.hots'],
     [{ upstream: { command: 'x' }, limit: {} }, 'config_unknown_key', 'limit'],
     [{ upstream: { command: 'x' }, http: 7 }, 'config_value', 'http'],

@@ -3,9 +3,9 @@
  * option. The result is complete and frozen.
  */
 import { autoMemory } from '../admission/options.ts'
-import { issuerNamedTwice } from '../identity/options.ts'
 import { isLoopback } from '../transports/http/options.ts'
 import { autoPool, autoSpares } from '../upstreams/options.ts'
+import { authProblems } from './auth-problems.ts'
 import { assembleTenants, checkTenants } from './assemble-tenants.ts'
 import { assembleEndpoints, assembleUpstreams, checkUpstreams } from './assemble-upstreams.ts'
 import type { Environment } from './environment.ts'
@@ -142,16 +142,7 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
         ['or', '--insecure (http.insecure in a program), if only trusted clients can reach this network'],
       ],
     })
-  const methods = provided.get('auth.methods')
-  if (methods && Array.isArray(methods.value) && methods.value.length > 1 && methods.value.includes('none'))
-    problems.push({
-      code: 'config_value',
-      where: methods.where,
-      ...(methods.place && { place: methods.place }),
-      message: `${methods.quote} asks for credentials and accepts requests without`,
-      notes: [['accepted', 'none alone, or others without it']],
-    })
-  problems.push(...oauthProblems(values, provided), ...issuerProblems(values, provided))
+  problems.push(...authProblems(values, provided))
   const [tlsCert, tlsKey] = [values.get('http.tlsCert'), values.get('http.tlsKey')]
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']
@@ -165,48 +156,6 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
     })
   }
   return problems
-}
-
-/** Tokens are accepted only with issuers and an address to be for, and these do nothing without tokens. */
-function oauthProblems(values: Values, provided: Provided): Problem[] {
-  const methods = values.get('auth.methods')
-  const isOAuth = Array.isArray(methods) && methods.includes('oauth')
-  const issuers = values.get('auth.issuers')
-  const hasIssuers = Array.isArray(issuers) && issuers.length > 0
-  if (isOAuth === hasIssuers && (!isOAuth || values.get('auth.publicUrl') !== undefined)) return []
-  const from = provided.get(isOAuth ? 'auth.methods' : 'auth.issuers')
-  const missing = !isOAuth ? 'auth.methods: [oauth]' : hasIssuers ? 'auth.publicUrl' : 'auth.issuers'
-  return [
-    {
-      code: 'config_value',
-      where: from?.where ?? 'auth',
-      ...(from?.place && { place: from.place }),
-      message: `${from?.quote ?? 'auth'} does nothing without ${missing}`,
-      notes: [
-        [
-          'try',
-          isOAuth ? 'issuers: [https://login.example.com], publicUrl: https://mcp.example.com' : 'methods: [oauth]',
-        ],
-      ],
-    },
-  ]
-}
-
-/** An issuer has one line. */
-function issuerProblems(values: Values, provided: Provided): Problem[] {
-  const lines = values.get('auth.issuers')
-  const issuer = Array.isArray(lines) ? issuerNamedTwice(lines.filter((line) => typeof line === 'string')) : undefined
-  if (issuer === undefined) return []
-  const from = provided.get('auth.issuers')
-  return [
-    {
-      code: 'config_value',
-      where: from?.where ?? 'auth.issuers',
-      ...(from?.place && { place: from.place }),
-      message: `${from?.quote ?? 'auth.issuers'} has two lines for the issuer ${issuer}`,
-      notes: [['try', 'one line for each issuer, with all that is expected of its tokens']],
-    },
-  ]
 }
 
 /** Whether requests need no credentials. */

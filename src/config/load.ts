@@ -17,6 +17,7 @@ import { meantUnit, suggestValue } from './suggest-value.ts'
 import type { Problem } from './problem.ts'
 import type { ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { type Placed, schema } from './schema.ts'
+import { secretsOfSettings, withoutSecretOf } from './secret-options.ts'
 import type { Settings } from './settings.ts'
 import { unknownVariables } from './unknown-variables.ts'
 
@@ -36,7 +37,7 @@ export interface Loaded {
    * undefined for a default.
    */
   quote(path: string): string | undefined
-  /** What may not be shown: values that a file takes from variables and other files. */
+  /** What may not be shown: values that a file takes from variables and other files, and secrets of options. */
   readonly secretValues: readonly string[]
   /** What is probably not meant as it was given. */
   readonly warnings: readonly Problem[]
@@ -62,7 +63,8 @@ export function load(typed: Typed, machine: Environment): Loaded {
   const quote = (path: string): string | undefined => provided.get(path)?.quote
   // A file that cannot be read ends the command when it opens the address.
   warnings.push(...tokenFileProblems(admin, provided).warnings)
-  return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues: [], warnings, missing: [] }
+  const secretValues = secretsOfSettings(settings)
+  return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues, warnings, missing: [] }
 }
 
 /** The command has a keys file, unless another one is named: that beside the configuration. */
@@ -167,7 +169,7 @@ function find({ option, ownEnv }: Placed, typed: Pick<Typed, 'flags'>, machine: 
     // Shells and compose files write an empty variable for one that is not set.
     if (name === undefined || text === undefined || text === '') continue
     const texts = option.kind === 'list' ? text.split(',').map((item) => item.trim()) : [text]
-    return { where: name, quote: `${name}=${text}`, texts }
+    return { where: name, quote: `${name}=${withoutSecretOf(option, text)}`, texts }
   }
   return undefined
 }

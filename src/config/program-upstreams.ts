@@ -4,6 +4,7 @@ import { tenantOptions } from '../tenants/options.ts'
 import type { Problem } from './problem.ts'
 import type { Provided, ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { checkOption } from './read-option.ts'
+import { shownValue } from './secret-options.ts'
 import type { CheckGiven, Rows } from './slice.ts'
 import { unknownKey } from './unknown-key.ts'
 import { kindOf, upstreamKinds, upstreamRows } from './upstream-kinds.ts'
@@ -35,7 +36,7 @@ export function readSlice(
       const known = Object.keys(rows).map((name) => `${where}.${name}`)
       problems.push(unknownKey(path, known))
     } else if (value !== undefined) {
-      const shown = secrets.has(key) ? '' : `${JSON.stringify(value)} `
+      const shown = secrets.has(key) ? '' : `${shownValue(option, value)} `
       const fault = checkOption(option, value) ?? checkGiven(key, value)
       provided.set(key, { value, where: path, quote: `${path} ${shown}`.trimEnd() })
       if (fault)

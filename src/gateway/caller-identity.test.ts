@@ -25,6 +25,13 @@ const none: AuthSettings = {
   issuers: [],
   publicUrl: undefined,
   scopes: [],
+  proxyFrom: [],
+  proxySecret: undefined,
+  proxySecretHeader: 'x-mcplex-proxy-secret',
+  proxyUserHeader: 'x-forwarded-user',
+  proxyTenantHeader: undefined,
+  proxyTenant: undefined,
+  proxyScopesHeader: undefined,
 }
 const client: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
 const sessionSettings = {

@@ -1,11 +1,15 @@
 /**
- * Memory kept for clients without sessions, counted per connection: each connection has one share of lasting memory.
+ * Memory kept for clients without sessions: each user, or each connection where there are no credentials, has one share of
+ * lasting memory.
  */
 import { type MemoryAccount, type MemoryBudget, Portion } from '../base/memory-budget.ts'
 
 export interface ClientMemory {
-  /** An account within that of the connection. Close it with what it counts, which may outlive the connection. */
-  account(connection: string): MemoryAccount
+  /**
+   * An account within that of the client. Close it with what it counts, which may outlive the connection.
+   * @param client `GatedRequest.claimant`
+   */
+  account(client: string): MemoryAccount
 }
 
 interface Shared {
@@ -14,18 +18,18 @@ interface Shared {
 }
 
 export function createClientMemory(memory: MemoryBudget): ClientMemory {
-  const byConnection = new Map<string, Shared>()
+  const byClient = new Map<string, Shared>()
   return {
-    account(connection) {
-      let shared = byConnection.get(connection)
+    account(client) {
+      let shared = byClient.get(client)
       if (!shared) {
         shared = { account: memory.account(memory.lastingShareBytes, 'lasting'), portions: 0 }
-        byConnection.set(connection, shared)
+        byClient.set(client, shared)
       }
       const joined = shared
       joined.portions++
       return new Portion(joined.account, () => {
-        if (--joined.portions === 0) byConnection.delete(connection)
+        if (--joined.portions === 0) byClient.delete(client)
       })
     },
   }

@@ -121,6 +121,15 @@ export class GatedRequest implements RequestIdHolder {
     this.#principal = principal
   }
 
+  /**
+   * Who takes turns and shares memory with others: the user where there are credentials, since many users may come over the
+   * connections of one proxy; else the connection.
+   */
+  get claimant(): string {
+    const { issuer, subject, tenant } = this.principal
+    return issuer === undefined ? this.inbound.connection : JSON.stringify([tenant, issuer, subject])
+  }
+
   /** From now on the request ends as soon as its principal is not accepted any more, if that can happen. */
   hold(requests: HeldRequests): void {
     if (!requests.mayEnd(this.principal)) return

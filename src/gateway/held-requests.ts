@@ -75,6 +75,9 @@ export class HeldRequest implements Inbound {
   get connection(): string {
     return this.#inbound.connection
   }
+  get remoteAddress(): string | undefined {
+    return this.#inbound.remoteAddress
+  }
 
   /** Rejects with `unauthorized` once the credentials have ended: they may end while a slow client sends it. */
   body(): Promise<string> {

@@ -186,7 +186,6 @@ export function checkParamHeaders(request: GatedRequest, { catalog }: MessageGat
 /** Refuses with: `tenant_at_capacity`, `overloaded`, `cancelled`, `draining`. */
 export function takePlace(request: GatedRequest, needs: MessageGateNeeds): Promise<void> | void {
   if (!needsPlace(request, needs)) return
-  const { inbound } = request
   const { tenant } = request.principal
   const ofTenant = needs.tenantUse.take(tenant, 'clients')
   const free = needs.admission.take()
@@ -194,7 +193,7 @@ export function takePlace(request: GatedRequest, needs: MessageGateNeeds): Promi
     request.place = bothLeases(free, ofTenant)
     return
   }
-  return needs.admission.wait([tenant, inbound.connection], inbound.closed).then(
+  return needs.admission.wait([tenant, request.claimant], request.inbound.closed).then(
     (lease) => {
       request.place = bothLeases(lease, ofTenant)
       refuseNewWork(request, needs)
@@ -223,7 +222,7 @@ export function takeMemory(request: GatedRequest, needs: MessageGateNeeds): void
   } else if (isStatelessCall(request, needs)) {
     // A call without a session lasts as long as its place.
     request.place = bothLeases(request.place, needs.tenantUse.take(request.principal.tenant, 'calls'))
-    request.memory = needs.clientMemory.account(request.inbound.connection)
+    request.memory = needs.clientMemory.account(request.claimant)
     const resumes = request.state?.kind === 'suspended'
     reserve(request.memory, (resumes ? 0 : callBytes) + heldBytesOf(request.rpcRequest?.params))
   }

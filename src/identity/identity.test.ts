@@ -21,6 +21,13 @@ const none: AuthSettings = {
   issuers: [],
   publicUrl: undefined,
   scopes: [],
+  proxyFrom: [],
+  proxySecret: undefined,
+  proxySecretHeader: 'x-mcplex-proxy-secret',
+  proxyUserHeader: 'x-forwarded-user',
+  proxyTenantHeader: undefined,
+  proxyTenant: undefined,
+  proxyScopesHeader: undefined,
 }
 const keyOf = (more: object = {}): { text: string; line: string } => {
   const { id, hash, text } = newApiKey()
@@ -63,7 +70,10 @@ test('all refusals of credentials are the same for the client', () => {
     expect({ code, message, details }).toEqual({
       code: 'unauthorized',
       message: 'Valid credentials are required.',
-      details: { headers: { 'WWW-Authenticate': 'Bearer realm="mcplex", error="invalid_token"' } },
+      details: {
+        headers: { 'WWW-Authenticate': 'Bearer realm="mcplex", error="invalid_token"' },
+        data: { requestId: expect.any(String) },
+      },
     })
 })
 

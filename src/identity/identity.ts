@@ -5,6 +5,7 @@
 import { type Awaitable, isPending } from '../base/awaitable.ts'
 import { type Clock, wallMs } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
+import { shortId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import { watchFiles } from '../base/watch-files.ts'
@@ -17,6 +18,7 @@ import { acceptWithoutCredentials, type Authenticate } from './authenticate.ts'
 import { credentialsOf } from './credentials.ts'
 import { type KeyDecision, keysIssuer } from './known-keys.ts'
 import type { AuthSettings } from './options.ts'
+import { mayHaveCredentials, type ProxyDecision, proxyIssuer } from './proxy-callers.ts'
 import { prepareAuth, type ReadyAuth, readKeys, withKeysOfNow } from './ready-auth.ts'
 import type { TokenDecision } from './tokens.ts'
 
@@ -58,7 +60,7 @@ const settleMs = 50
 const noMethod = 'none'
 const tokenMethod = 'oauth'
 
-type Decision = KeyDecision | TokenDecision
+type Decision = KeyDecision | TokenDecision | ProxyDecision
 
 /** @throws KeysFileError */
 export function createIdentity(needs: IdentityNeeds): Identity {
@@ -105,23 +107,31 @@ export function createIdentity(needs: IdentityNeeds): Identity {
 
   /** One answer for all reasons: what is wrong with credentials helps only those who try them out. [RFC 6750, 3.1] */
   const refuse = (inbound: Inbound, method: string, reason: string, keyId?: string): never => {
-    events.emit('authDecision', { method, result: 'refused', reason, keyId })
-    const error = reason === 'missing' ? undefined : 'invalid_token'
-    throw new Refusal('unauthorized', { headers: challenge(inbound.path, error, now.tokens ? now.rules.scopes : []) })
+    const requestId = shortId()
+    events.emit('authDecision', { method, result: 'refused', reason, keyId, requestId })
+    const error = reason === 'missing' || method === proxyIssuer ? undefined : 'invalid_token'
+    const headers = challenge(inbound.path, error, now.tokens ? now.rules.scopes : [])
+    throw new Refusal('unauthorized', { headers, data: { requestId } })
   }
 
   const decide = (inbound: Inbound, method: string, decision: Decision): Principal => {
     const keyId = 'principal' in decision ? decision.principal.keyId : 'keyId' in decision ? decision.keyId : undefined
     if ('fault' in decision) return refuse(inbound, method, decision.fault, keyId)
-    events.emit('authDecision', { method, result: 'accepted', reason: 'ok', keyId })
+    events.emit('authDecision', { method, result: 'accepted', reason: 'ok', keyId, requestId: undefined })
     return decision.principal
   }
 
   const authenticate = (inbound: Inbound): Awaitable<Principal> => {
-    const { keys, tokens, settings } = now
-    if (!keys && !tokens) return acceptWithoutCredentials(inbound)
+    const { keys, tokens, proxy, settings } = now
+    if (!keys && !tokens && !proxy) return acceptWithoutCredentials(inbound)
+    const byProxy = proxy?.check(inbound)
+    if (byProxy && ('principal' in byProxy || !mayHaveCredentials(byProxy.fault) || (!keys && !tokens)))
+      return decide(inbound, proxyIssuer, byProxy)
     const credentials = credentialsOf(inbound)
-    if ('fault' in credentials) return refuse(inbound, noMethod, credentials.fault)
+    if ('fault' in credentials) {
+      const isOfProxy = byProxy && byProxy.fault !== 'missing' && credentials.fault === 'missing'
+      return isOfProxy ? decide(inbound, proxyIssuer, byProxy) : refuse(inbound, noMethod, credentials.fault)
+    }
     const { token } = credentials
     if (!tokens || (keys && holdsApiKey(token)))
       return decide(inbound, keysIssuer, keys?.check(token, wallMs()) ?? { fault: 'malformed', keyId: undefined })
@@ -134,6 +144,8 @@ export function createIdentity(needs: IdentityNeeds): Identity {
     return decide(inbound, tokenMethod, decision)
   }
 
+  const isOpen = (): boolean => !now.keys && !now.tokens && !now.proxy
+
   return {
     authenticate,
     get keyCount() {
@@ -141,13 +153,15 @@ export function createIdentity(needs: IdentityNeeds): Identity {
     },
     isValid(principal) {
       const { issuer, expiresAtMs = Infinity } = principal
-      if (issuer === undefined) return !now.keys && !now.tokens
+      if (issuer === undefined) return isOpen()
+      if (issuer === proxyIssuer) return now.proxy?.accepts(principal) === true
       if (issuer === keysIssuer) return now.keys?.isValid(principal, wallMs()) === true
       return now.tokens?.accepts(principal) === true && wallMs() < expiresAtMs
     },
     mayReturn(principal) {
       const { issuer } = principal
-      if (issuer === undefined) return !now.keys && !now.tokens
+      if (issuer === undefined) return isOpen()
+      if (issuer === proxyIssuer) return now.proxy !== undefined
       return issuer === keysIssuer
         ? now.keys?.hasOwner(principal, wallMs()) === true
         : now.tokens?.knows(issuer) === true

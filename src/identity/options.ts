@@ -1,8 +1,9 @@
 /** The settings `auth`: how clients prove who they are. */
 import type { OptionTable } from '../base/option.ts'
-import { isFetchable, readIssuerLine } from './issuer-line.ts'
+import { isFetchable, isTenantName, readIssuerLine } from './issuer-line.ts'
 import { readKeyLine } from './key-record.ts'
 import { isScopeRule } from './scope-rules.ts'
+import { isAnyAddress, isPeer } from './trusted-peers.ts'
 
 export interface AuthSettings {
   /** Which credentials are accepted: `none` alone, or others side by side. */
@@ -17,12 +18,40 @@ export interface AuthSettings {
   readonly publicUrl: string | undefined
   /** Which scopes requests need, as lines that scope-rules.ts reads. */
   readonly scopes: readonly string[]
+  /** The proxies that may say who is calling, as texts that trusted-peers.ts reads. */
+  readonly proxyFrom: readonly string[]
+  /** What such a proxy proves itself with, beside its address or in place of it. */
+  readonly proxySecret: string | undefined
+  /** These are names of headers, in lower case. */
+  readonly proxySecretHeader: string
+  readonly proxyUserHeader: string
+  readonly proxyTenantHeader: string | undefined
+  /** The tenant of all its callers; with a header, of those without it. */
+  readonly proxyTenant: string | undefined
+  readonly proxyScopesHeader: string | undefined
+}
+
+/**
+ * Headers with a meaning of their own. Of some of them node keeps the first value and drops the others, so that a client could
+ * put its own before that of the proxy.
+ */
+const takenHeaders =
+  /^(host|cookie|set-cookie|authorization|proxy-.*|connection|keep-alive|te|trailer|upgrade.*|expect|via|date|dnt|from|age|etag|expires|location|referer|range|retry-after|server|user-agent|max-forwards|origin|x-api-key|x-content-type-options|accept.*|access-control-.*|content-.*|if-.*|last-.*|mcp-.*|sec-.*|transfer-encoding)$/
+
+const headerName = {
+  accepted: 'the name of a header in lower case that has no other meaning: x-forwarded-user',
+  test: (text: string): boolean => /^[a-z0-9][a-z0-9-]{1,63}$/.test(text) && !takenHeaders.test(text),
 }
 
 /** An issuer that several lines name: which of them its tokens are to be checked by would be a guess. */
 export function issuerNamedTwice(lines: readonly string[]): string | undefined {
   const issuers = lines.map((line) => readIssuerLine(line)?.issuer)
   return issuers.find((issuer, at) => issuer !== undefined && issuers.indexOf(issuer) !== at)
+}
+
+/** Whether a proxy at such an address could be anybody. */
+export function isEverybody(peer: string): boolean {
+  return isAnyAddress(peer)
 }
 
 /** The name of the keys file, unless another one is named. */
@@ -34,11 +63,11 @@ export const authOptions: OptionTable<AuthSettings> = {
     kind: 'list',
     flag: 'auth',
     about:
-      'How clients prove who they are: `none` (they need not), or one or both of `keys` (an API key of `mcplex keys create`) and `oauth` (a token of one of `auth.issuers`, which stand in the file or in a variable). Over stdio nothing is asked for, because the client has started mcplex itself.',
+      'How clients prove who they are: `none` (they need not), or one or more of `keys` (an API key of `mcplex keys create`), `oauth` (a token of one of `auth.issuers`, which stand in the file or in a variable) and `proxy` (a proxy in front of mcplex says who it is, if `auth.proxy` trusts it). Over stdio nothing is asked for, because the client has started mcplex itself.',
     default: ['none'],
     shape: {
-      accepted: 'none, or one or both of keys and oauth: --auth keys --auth oauth',
-      test: (text) => /^(none|keys|oauth)$/.test(text),
+      accepted: 'none, or one or more of keys, oauth and proxy: --auth keys --auth oauth',
+      test: (text) => /^(none|keys|oauth|proxy)$/.test(text),
     },
     why: 'Only this machine can reach the default address. Any other address needs credentials, or --insecure.',
   },
@@ -99,5 +128,73 @@ export const authOptions: OptionTable<AuthSettings> = {
       test: (text) => isScopeRule(text),
     },
     why: 'Without lines, a token that is good for the endpoint is good for everything there.',
+  },
+  proxyFrom: {
+    path: 'auth.proxy.from',
+    kind: 'list',
+    about:
+      'The proxies that may say in headers who is calling, by the address of the connection: IP addresses, networks such as `10.0.0.0/8`, `loopback` (any program of this machine), or `unix` (whoever may connect to `listen.socket`). With `auth.proxy.secret`, both have to be right.',
+    default: [],
+    shape: {
+      accepted: 'an IP address, a network, loopback or unix: 10.0.0.7, 10.0.0.0/8, fd00::/8',
+      test: (text) => isPeer(text),
+    },
+    why: 'Whom to trust is a decision: such a peer can be any user.',
+  },
+  proxySecret: {
+    path: 'auth.proxy.secret',
+    kind: 'text',
+    about:
+      'A secret that the proxy sends in a header, for proxies without an address of their own. It belongs in a variable or in a file: `${PROXY_SECRET}`, `${file:/run/secrets/proxy}`. Nothing shows it.',
+    default: { derived: 'none' },
+    secretIn: (text) => text,
+    shape: {
+      accepted: 'at least 16 visible characters: openssl rand -hex 32',
+      test: (text) => /^[\u0021-\u007e]{16,512}$/.test(text),
+    },
+    why: 'Without it, the address alone decides.',
+  },
+  proxySecretHeader: {
+    path: 'auth.proxy.secretHeader',
+    kind: 'text',
+    about: 'The header with that secret.',
+    default: 'x-mcplex-proxy-secret',
+    shape: headerName,
+    why: 'No other program reads it.',
+  },
+  proxyUserHeader: {
+    path: 'auth.proxy.userHeader',
+    kind: 'text',
+    about:
+      'The header that names the user: `x-forwarded-user`, `x-auth-request-user` or `x-auth-request-email` (oauth2-proxy), `remote-user` (Authelia), `cf-access-authenticated-user-email` (Cloudflare Access). The proxy has to replace what the client sends in it.',
+    default: 'x-forwarded-user',
+    shape: headerName,
+    why: 'It is what most of them send. Only one is read: a second one might be passed through from the client.',
+  },
+  proxyTenantHeader: {
+    path: 'auth.proxy.tenantHeader',
+    kind: 'text',
+    about:
+      'The header that names the tenant. A request without it is refused, unless `auth.proxy.tenant` is there as well.',
+    default: { derived: 'none' },
+    shape: headerName,
+    why: 'Most proxies serve one organisation.',
+  },
+  proxyTenant: {
+    path: 'auth.proxy.tenant',
+    kind: 'text',
+    about: 'The tenant of the callers behind the proxy; with `auth.proxy.tenantHeader`, of those without that header.',
+    default: { derived: '`default` without `auth.proxy.tenantHeader`' },
+    shape: { accepted: 'at most 64 letters, digits, - and _', test: (text) => isTenantName(text) },
+    why: 'A header that is missing by mistake must not choose a tenant.',
+  },
+  proxyScopesHeader: {
+    path: 'auth.proxy.scopesHeader',
+    kind: 'text',
+    about:
+      'The header with the scopes of the caller, separated by spaces or commas, for `auth.scopes`. A request without it has none.',
+    default: { derived: 'none: the callers behind the proxy lack no scope' },
+    shape: headerName,
+    why: 'Few proxies know scopes.',
   },
 }

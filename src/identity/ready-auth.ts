@@ -7,6 +7,7 @@ import { type KeyRecord, readKeyLine } from './key-record.ts'
 import { readKeysFile } from './keys-file.ts'
 import { KnownKeys } from './known-keys.ts'
 import type { AuthSettings } from './options.ts'
+import { ProxyCallers } from './proxy-callers.ts'
 import { ScopeRules } from './scope-rules.ts'
 import { Tokens } from './tokens.ts'
 
@@ -24,6 +25,8 @@ export interface ReadyAuth {
   /** The issuers whose tokens are accepted. */
   readonly issuers: readonly TrustedIssuer[]
   readonly tokens: Tokens | undefined
+  /** Those whom a proxy has authenticated; undefined if no proxy may. */
+  readonly proxy: ProxyCallers | undefined
   readonly rules: ScopeRules
 }
 
@@ -48,6 +51,7 @@ export function prepareAuth(
     tokens: settings.methods.includes('oauth')
       ? new Tokens(issuers, clock, log, { tokens: before?.tokens, publicUrl })
       : undefined,
+    proxy: settings.methods.includes('proxy') ? new ProxyCallers(settings, before?.proxy) : undefined,
     rules: new ScopeRules(settings.scopes),
   }
 }

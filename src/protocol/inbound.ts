@@ -12,6 +12,11 @@ export interface Inbound {
   /** Names the client's connection, for fairness only. */
   readonly connection: string
   /**
+   * The IP address of the other end of the connection, which may be a proxy; `unixPeer` at a Unix socket, undefined if it is
+   * not known. Read on demand: most requests need none.
+   */
+  readonly remoteAddress?: string | undefined
+  /**
    * Reads the body. Rejects with a `Refusal`: `request_too_large`, `request_timeout`, `parse_error` if it is not UTF-8,
    * `cancelled`, `memory_share_exceeded`, `overloaded`; over HTTP also `unsupported_media_type`, `not_acceptable`.
    */
@@ -26,6 +31,9 @@ export interface Outbound {
   /** The whole body, or its pieces as they come: pulling is the back-pressure. */
   readonly body: string | AsyncIterable<string>
 }
+
+/** The address of a peer at a Unix socket: who may connect there is a matter of the file. */
+export const unixPeer = 'unix'
 
 /** The headers of a JSON body. */
 export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }

@@ -19,6 +19,7 @@ import type { FileSource } from './file-source.ts'
 import { readFileText } from './read-file.ts'
 import { readNamedVariables } from './named-variables.ts'
 import { sharedOptions } from '../schema.ts'
+import { secretsOfSettings } from '../secret-options.ts'
 
 export interface LoadedFile extends Loaded {
   /** What was provided, for showing where each value is from. */
@@ -62,6 +63,7 @@ export function loadFile(
     assemble(complete, problems, machine),
   )
   const token = tokenFileProblems(admin, provided.values)
+  const secretValues = [...file.secretValues, ...secretsOfSettings(settings)]
   return {
     settings: Object.freeze(settings),
     log,
@@ -71,10 +73,10 @@ export function loadFile(
     provided,
     warnings: withoutSecrets(
       [...warnings, ...token.warnings, ...strayPatternProblems(provided), ...tenantWarnings(provided)],
-      file.secretValues,
+      secretValues,
     ),
-    missing: withoutSecrets([...missingParts(settings.upstreams, upstreams), ...token.missing], file.secretValues),
-    secretValues: file.secretValues,
+    missing: withoutSecrets([...missingParts(settings.upstreams, upstreams), ...token.missing], secretValues),
+    secretValues,
   }
 }
 

@@ -28,6 +28,7 @@ import {
   upstreamMembers,
 } from './structure.ts'
 import { type StructureProblem, structureProblems, unknownMappings } from './structure-problems.ts'
+import { secretSpots } from './secret-spots.ts'
 import { maxMessage, showWord } from './show-word.ts'
 import type { FileSource, ReadFile } from './file-source.ts'
 import { workspaceOf } from './workspace.ts'
@@ -37,7 +38,7 @@ export function readFileText(source: FileSource): ReadFile {
   const yaml = readYaml(source.text, { ...source, folder: workspaceOf(dirname(source.path)) })
   const { value = {}, spots, notices } = withoutClients(yaml)
   const structural = structureProblems(source.structure.safeParse(value).error?.issues ?? [], value)
-  const reader = new FileReader(source, yaml, spots, unknownMappings(structural, spots))
+  const reader = new FileReader(source, yaml, spots, [...unknownMappings(structural, spots), ...secretSpots(spots)])
   for (const { code, span, fault, accepted, ways } of yaml.faults)
     reader.problems.push(withWays(reader.tell(code, span, reader.textAt(span, code), fault, accepted), ways))
   if (yaml.faults.some(({ code }) => code === 'config_syntax')) return reader

@@ -27,6 +27,8 @@ export interface ExchangeRunner {
   readonly refusals: RefusalLog
   /** Counts the memory that slow clients hold. */
   readonly transfers: Transfers
+  /** Whether all its connections are at a Unix socket. */
+  readonly isAtUnixSocket: boolean
   /** A unique name for a connection. */
   name(): string
   /** The connection of a socket; a new one is kept until the socket closes. */
@@ -48,6 +50,7 @@ export function createExchangeRunner(
   settings: ExchangeRunnerSettings,
   log: Log,
   limits: Pick<WriteLimits, 'clock' | 'slowReaderMs' | 'lingerMs'> & { readonly memory: MemoryBudget },
+  isAtUnixSocket = false,
 ): ExchangeRunner {
   const connections = new Set<H1Connection>()
   const bySocket = new WeakMap<Socket, H1Connection>()
@@ -65,7 +68,7 @@ export function createExchangeRunner(
   function connectionOf(socket: Socket): H1Connection {
     const known = bySocket.get(socket)
     if (known) return known
-    const connection = new H1Connection(name(), socket, transfers)
+    const connection = new H1Connection(name(), socket, transfers, isAtUnixSocket)
     bySocket.set(socket, connection)
     connections.add(connection)
     socket.once('close', () => {
@@ -131,6 +134,7 @@ export function createExchangeRunner(
   return {
     refusals,
     transfers,
+    isAtUnixSocket,
     name,
     connectionOf,
     answer: begin,

@@ -15,6 +15,7 @@ export class FetchRequest implements IncomingRequest {
   readonly path: string
   readonly query: string
   readonly connection: string
+  readonly remoteAddress: string | undefined
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly closed: Cancel = new Cancel()
   origin: string | undefined
@@ -27,7 +28,7 @@ export class FetchRequest implements IncomingRequest {
   constructor(
     request: Request,
     { path, query }: RequestTarget,
-    connection: string,
+    peer: { readonly connection: string; readonly remoteAddress: string | undefined },
     maxBodyBytes: number,
     holder: Holder,
   ) {
@@ -35,7 +36,8 @@ export class FetchRequest implements IncomingRequest {
     this.method = request.method
     this.path = path
     this.query = query
-    this.connection = connection
+    this.connection = peer.connection
+    this.remoteAddress = peer.remoteAddress
     this.#maxBodyBytes = maxBodyBytes
     this.#holder = holder
     this.headers = Object.fromEntries(request.headers)

@@ -24,10 +24,15 @@ export interface FetchOptions<Rest extends readonly unknown[] = readonly unknown
    * handler.
    */
   readonly clientOf?: (request: Request, ...rest: Rest) => string
+  /**
+   * The IP address of the other end of the connection, which a `Request` does not show: with it, a proxy can be trusted by its
+   * address (`auth.proxy.from`). Take it from the server (`conninfo` of Hono, `requestIP` of Bun), never from a header.
+   */
+  readonly remoteAddressOf?: (request: Request, ...rest: Rest) => string | undefined
 }
 
 /**
- * Creates a handler that answers every request, and rejects only with what `clientOf` throws. It notices a disconnect
+ * Creates a handler that answers every request, and rejects only with what `clientOf` or `remoteAddressOf` throws. It notices a disconnect
  * of the client by `request.signal`, or when the response is cancelled.
  * @throws TypeError if `options.path` is not a path
  */
@@ -35,7 +40,7 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   gateway: Mountable,
   options: FetchOptions<Rest> = {},
 ): (request: Request, ...rest: Rest) => Promise<Response> {
-  const { path = '/mcp', clientOf, ...settings } = options
+  const { path = '/mcp', clientOf, remoteAddressOf, ...settings } = options
   const { clock, log, memory } = gateway.transportServices
   const http = { ...gateway.transportServices.http, ...settings }
   const mount = mountAt(path)
@@ -58,9 +63,12 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   }
 
   return async (request, ...rest) => {
-    const name = clientOf === undefined ? `f${++count}` : clientOf(request, ...rest)
+    const peer = {
+      connection: clientOf === undefined ? `f${++count}` : clientOf(request, ...rest),
+      remoteAddress: remoteAddressOf?.(request, ...rest),
+    }
     const target = mounted(mount, readTarget(request.url))
-    const fetchRequest = new FetchRequest(request, target, name, http.maxBodyBytes, holder)
+    const fetchRequest = new FetchRequest(request, target, peer, http.maxBodyBytes, holder)
     const outbound = await answer(fetchRequest, target)
     fetchRequest.bodyServed()
     return responseOf(fetchRequest, outbound, gateway.transportServices)

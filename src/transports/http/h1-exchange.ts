@@ -8,6 +8,7 @@ import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
 import type { Holder, Transfer, Transfers } from '../../base/transfers.ts'
+import { unixPeer } from '../../protocol/inbound.ts'
 import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkFraming, checkHeaders, declaredLength } from './guard.ts'
@@ -29,13 +30,20 @@ export class H1Connection implements Holder {
   /** Set when the end of a request is in doubt: further input is not read as requests. */
   refused = false
   readonly #transfers: Transfers
+  readonly #isAtUnixSocket: boolean
   readonly #waiting: Array<() => void> = []
   #memory: MemoryAccount | undefined
 
-  constructor(name: string, socket: Socket, transfers: Transfers) {
+  /** @param isAtUnixSocket told by who listens: a socket whose client has gone looks the same */
+  constructor(name: string, socket: Socket, transfers: Transfers, isAtUnixSocket: boolean) {
     this.name = name
     this.socket = socket
     this.#transfers = transfers
+    this.#isAtUnixSocket = isAtUnixSocket
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#isAtUnixSocket ? unixPeer : this.socket.remoteAddress
   }
 
   /** Counts the memory of the connection; opened on first use, because most connections need none. */
@@ -125,6 +133,10 @@ export class H1Exchange implements Exchange {
 
   get connection(): string {
     return this.owner.name
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.owner.remoteAddress
   }
 
   get host(): string | undefined {

@@ -11,6 +11,7 @@ import type { Log } from '../../base/log.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
 import type { Transfer } from '../../base/transfers.ts'
 import { TokenBucket } from '../../base/token-bucket.ts'
+import { unixPeer } from '../../protocol/inbound.ts'
 import type { ExchangeRunner } from './exchange-runner.ts'
 import { H2Exchange, type H2Connection } from './h2-exchange.ts'
 import { type RequestTarget, readTarget } from './routes.ts'
@@ -60,7 +61,7 @@ const resets = { burst: 500, perSecond: 30 }
 const controlFrames = { burst: 1_000, perSecond: 50 }
 
 export function createH2Connections(
-  runner: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
+  runner: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers' | 'isAtUnixSocket'>,
   settings: H2Settings,
   limits: H2Limits,
   log: Log,
@@ -108,6 +109,7 @@ export function createH2Connections(
 class H2ServerConnection implements H2Connection {
   readonly name: string
   readonly localAddress: string | undefined
+  readonly remoteAddress: string | undefined
   readonly maxBodyBytes: number
   /** How many streams have begun. */
   served = 0
@@ -129,13 +131,14 @@ class H2ServerConnection implements H2Connection {
   constructor(
     session: ServerHttp2Session,
     socket: Socket,
-    runner: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
+    runner: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers' | 'isAtUnixSocket'>,
     maxBodyBytes: number,
     limits: H2Limits,
   ) {
     const { clock } = limits
     this.name = runner.name()
     this.localAddress = socket.localAddress
+    this.remoteAddress = runner.isAtUnixSocket ? unixPeer : socket.remoteAddress
     this.maxBodyBytes = maxBodyBytes
     this.#session = session
     this.#runner = runner

@@ -19,6 +19,7 @@ const connectionHeaders = new Set(['connection', 'keep-alive', 'proxy-connection
 export interface H2Connection extends Holder {
   readonly name: string
   readonly localAddress: string | undefined
+  readonly remoteAddress: string | undefined
   readonly maxBodyBytes: number
   now(): number
   /** Called when an answer was cut because its reader takes nothing: the whole connection may have stalled. */
@@ -77,6 +78,10 @@ export class H2Exchange implements Exchange {
   /** The host is `:authority`. A Host header beside it must be equal, or two programs could read two hosts. */
   get host(): string | undefined {
     return this.#given[':authority'] ?? this.#given.host
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#owner.remoteAddress
   }
 
   get localAddress(): string | undefined {

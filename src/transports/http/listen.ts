@@ -96,7 +96,7 @@ export async function listen(
   const files = certificateFiles(settings)
   const since = files && stampCertificate(files)
   const certificate = files && (await readCertificate(files))
-  const runner = createExchangeRunner(gateway, settings, log, tuned)
+  const runner = createExchangeRunner(gateway, settings, log, tuned, path !== undefined)
   const h2Connections = createH2Connections(runner, { maxStreams, maxBodyBytes }, tuned, log)
   const h1Server = createH1Server(runner, tuned, certificate, () => protocolDetect)
   const protocolDetect: ProtocolDetect = createProtocolDetect(
