@@ -175,6 +175,16 @@ describe('a body', () => {
     expect(reasonOf(response)).toBe('parse_error')
   })
 
+  test('that was read whole leaves the connection open, however large it is', async () => {
+    const { maxBodyBytes } = httpSettings
+    const client = await open()
+    for (let size = 70_000, count = 1; size < maxBodyBytes; size = Math.ceil(size * 1.3), count++) {
+      client.write(post({ 'X-Act': 'empty' }, 'x'.repeat(size)))
+      const response = (await client.responses(count))[count - 1]
+      expect([size, response?.status, response?.headers.get('connection')]).toEqual([size, 202, 'keep-alive'])
+    }
+  })
+
   test('that is declared too large is refused although none of it was sent', async () => {
     const client = await open(post({ 'Content-Length': String(1024 ** 3) }, ''))
     const [response] = await client.responses(1)

@@ -30,6 +30,7 @@ export class IncomingBody {
   #textBytes: number | undefined = 0
   #resolve: (text: string) => void = () => {}
   #reject: (error: unknown) => void = () => {}
+  #isWhole = false
 
   /**
    * @param declared its length in bytes from `Content-Length`, else NaN
@@ -56,6 +57,11 @@ export class IncomingBody {
     request.on('data', this.#take)
     if (endsWithStream) request.on('end', this.#finish)
     this.#stopClosed = closed.onCancel(() => this.refuse(new Refusal('cancelled')))
+  }
+
+  /** Whether nothing of it is still to come. */
+  get isWhole(): boolean {
+    return this.#isWhole
   }
 
   /** Stops reading; the text rejects with the refusal unless it is complete. */
@@ -97,6 +103,7 @@ export class IncomingBody {
   }
 
   readonly #finish = (): void => {
+    this.#isWhole = true
     this.#stopReading()
     try {
       const text = this.#bytes.text()

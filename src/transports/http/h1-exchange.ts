@@ -105,6 +105,7 @@ export class H1Exchange implements Exchange {
   readonly #maxBodyBytes: number
   #awaitsContinue: boolean
   #body: IncomingBody | undefined
+  #isBodyRead = false
   #text: Promise<string> | undefined
   /** Bytes counted for a body that a framework had read. */
   #prereadBytes = 0
@@ -158,7 +159,8 @@ export class H1Exchange implements Exchange {
   get leavesTooMuch(): boolean {
     const { request } = this
     if (this.owner.refused || this.#awaitsContinue) return true
-    if (request.complete) return false
+    // Node says so only some turns after the last byte of the body was read.
+    if (request.complete || this.#isBodyRead || this.#body?.isWhole === true) return false
     if (request.headers['transfer-encoding'] !== undefined) return true
     return !(Number(request.headers['content-length'] ?? 0) <= cheapToDropBytes)
   }
@@ -232,6 +234,7 @@ export class H1Exchange implements Exchange {
     if (this.#prereadBytes > 0) this.owner.memory.release(this.#prereadBytes)
     this.#prereadBytes = 0
     // The answer may be an endless stream, during which the text must not stay in memory.
+    this.#isBodyRead ||= this.#body?.isWhole === true
     this.#body?.release()
     this.#body = undefined
     if (this.#text) this.#text = noText
