@@ -1,4 +1,5 @@
 /** How many processes are kept: the least, whatever is needed. */
+import { cpus } from 'node:os'
 import { expect, test } from 'vitest'
 import { eventually } from './support/eventually.ts'
 import { startRecorded } from './support/recorded-calls.ts'
@@ -23,4 +24,14 @@ test('where each session has a process, those that are kept wait as spares, besi
   for (const client of ['a', 'b']) await call(client)
   await eventually('a spare has become the worker of a session', () => upstream.counts()['servingWorkers'] === 2)
   await eventually('no more are started', () => upstream.counts()['workers'] === 3)
+})
+
+test('where clients share processes, there are as many as the pool allows while each has as many calls as it may', async () => {
+  const pool = cpus().length + 2
+  const { call, release, upstream } = await startRecorded({ mode: 'shared', pool, callsPerProcess: 1 })
+  const calls = Array.from({ length: pool }, (_, at) => call(`client-${at}`, { held: true }))
+  await eventually('each call has a process', () => upstream.counts()['workerCalls'] === pool)
+  expect(upstream.counts()).toMatchObject({ servingWorkers: pool, waitingCalls: 0 })
+  release()
+  expect(new Set(await Promise.all(calls)).size).toBe(pool)
 })

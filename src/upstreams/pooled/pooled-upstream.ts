@@ -92,7 +92,7 @@ export class PooledUpstream implements SingleUpstream {
       () => (this.#onlyOne.isKnown ? 1 : settings.pool),
       (purpose) => new ConnectedInstance(this.#program.start(purpose), this.#connector, clock.now()),
     )
-    this.groups = createIsolationGroups(settings.pool, hasOneClient, settings.poolMin)
+    this.groups = createIsolationGroups(() => settings.pool, hasOneClient)
     this.notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
     this.#idleChecks = new IdleChecks({ clock, log, checked: () => this.#slotFreed() })
     this.#starts = this.#createStarts()

@@ -69,7 +69,7 @@ export interface IsolationGroup {
    * Undefined: workers outlive their calls.
    */
   readonly endsAfter: 'every call' | 'a cancelled call' | undefined
-  /** The most workers. */
+  /** The most workers: a reload may change it. */
   readonly maxWorkers: number
   /** The starts of its workers that are in progress. */
   readonly starts: Set<Promise<Worker>>
@@ -117,7 +117,7 @@ export function createIsolationGroup(
   caller: Caller,
   own: boolean,
   announced: JsonObject,
-  bounds: { readonly pool: number; readonly cores: number; readonly min: number; readonly hasOneClient: boolean },
+  bounds: { readonly pool: () => number; readonly hasOneClient: boolean },
 ): IsolationGroup {
   const common = isCommon(mode)
   // An input request names no call and may come late: where it could be for any client, a worker gets one call in all.
@@ -135,7 +135,9 @@ export function createIsolationGroup(
     attribution: own ? 'session' : common ? 'several' : 'principal',
     exclusive: single,
     endsAfter: endsAfterAny ? 'every call' : mode === 'call' ? 'a cancelled call' : undefined,
-    maxWorkers: single ? bounds.pool : common ? Math.min(bounds.pool, Math.max(bounds.cores, bounds.min)) : 1,
+    get maxWorkers() {
+      return single || common ? bounds.pool() : 1
+    },
     starts: new Set(),
     queued: new Set(),
     waitingCalls: new WaitingCalls(),

@@ -1,5 +1,4 @@
 /** The isolation groups of an upstream, and which one a caller belongs to. */
-import { cpus } from 'node:os'
 import { Refusal } from '../../base/refusal.ts'
 import type { EraName, Caller } from '../../protocol/call.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
@@ -31,13 +30,12 @@ export interface IsolationGroups {
 const onlyClient = 'client'
 
 /**
- * @param min how many workers are kept for all clients together, where they share them
+ * @param pool the current number of workers that there may be
  * @param hasOneClient whether all callers are one client, whose requests of either era belong together
  */
-export function createIsolationGroups(pool: number, hasOneClient: boolean, min: number = 0): IsolationGroups {
+export function createIsolationGroups(pool: () => number, hasOneClient: boolean): IsolationGroups {
   const serverEras = new Map<EraName, ServerEra>()
   const groups = new Map<string, IsolationGroup>()
-  const cores = cpus().length
 
   const serverEraOf = (caller: Caller): ServerEra => {
     // The first call of the only client has decided its server era.
@@ -79,8 +77,6 @@ export function createIsolationGroups(pool: number, hasOneClient: boolean, min: 
       const own = mode === 'session' && (hasOneClient || session !== undefined)
       const group = createIsolationGroup(key, serverEra.codec, mode, of, own, announcedTo(serverEra, of).value, {
         pool,
-        cores,
-        min,
         hasOneClient,
       })
       groups.set(key, group)

@@ -74,7 +74,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
     caller,
     false,
     {},
-    { pool: 1, cores: 1, min: 0, hasOneClient: false },
+    { pool: () => 1, hasOneClient: false },
   )
   group.workers.add(worker)
   return { group, notifications: createNotificationRouter(clock, () => group), told }

@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Refusal, type RefusalDetails } from '../../base/refusal.ts'
 import type { Place } from '../wait-notices.ts'
 import { untilEvictable } from './idle-workers.ts'
-import { hasLasting, type IsolationGroup, isLeaving, type QueuedCall } from './isolation-group.ts'
+import { hasLasting, type IsolationGroup, isLeaving, type QueuedCall, workersOf } from './isolation-group.ts'
 import type { WorkerSlots } from './worker-slots.ts'
 
 /** When to try again, in milliseconds; a refusal has its own default. */
@@ -50,7 +50,9 @@ export class PoolWaits {
   expectedMs(group: IsolationGroup, ahead: number): number | undefined {
     if (group.starts.size > 0 || !hasLasting(group)) return undefined
     if (!this.#times.areKnown) return undefined
-    return ((ahead + 1) * this.#times.usualMs) / (group.maxWorkers * this.#needs.callsPerWorker(group))
+    // Others may have the slots for more of them.
+    const workers = Math.max(1, Math.min(workersOf(group), group.maxWorkers))
+    return ((ahead + 1) * this.#times.usualMs) / (workers * this.#needs.callsPerWorker(group))
   }
 
   /** When a call of the group that is refused may be tried again. @param waiting how many wait in the whole line */

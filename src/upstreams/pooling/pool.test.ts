@@ -32,7 +32,7 @@ const queueWaitMs = 10_000
 
 /** @param mode `session`: a worker for each client; `shared`: one group for all */
 function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 0) {
-  const groups = createIsolationGroups(bound, false)
+  const groups = createIsolationGroups(() => bound, false)
   const serverDescription = rawObject({})
   groups.serverEras.set('legacy', { codec: legacyUpstreamCodec, mode, statelessMode: mode, serverDescription })
   const slots: WorkerSlots<ManualInstance> = new WorkerSlots(

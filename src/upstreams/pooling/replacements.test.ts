@@ -17,7 +17,7 @@ import { type WorkerSlot, WorkerSlots } from './worker-slots.ts'
 const clock = manualClock()
 
 async function createFixture(mode: 'shared' | 'session') {
-  const groups = createIsolationGroups(4, false)
+  const groups = createIsolationGroups(() => 4, false)
   const serverEra: ServerEra = {
     codec: legacyUpstreamCodec,
     mode,

@@ -61,7 +61,7 @@ function createFixture(codec: UpstreamCodec): Fixture {
   })
   const client = { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined } as const
   const caller = { principal: { tenant: '', subject: '' }, client, session: undefined }
-  const bounds = { pool: 1, cores: 1, min: 0, hasOneClient: false }
+  const bounds = { pool: () => 1, hasOneClient: false }
   const group = createIsolationGroup('group', codec, 'shared', caller, false, {}, bounds)
   const fixture: Fixture = { worker, group, clock, isDeaf: true, sent }
   return fixture

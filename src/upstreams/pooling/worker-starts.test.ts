@@ -28,7 +28,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 /** @param resourceUris what the session has subscribed to: no instance confirms it, so that starts wait */
 function createFixture(resourceUris: readonly string[] = []) {
   const clock = manualClock()
-  const groups = createIsolationGroups(4, false)
+  const groups = createIsolationGroups(() => 4, false)
   const serverDescription = rawObject({ capabilities: { tools: {} } })
   const serverEra = {
     codec: legacyUpstreamCodec,
