@@ -326,6 +326,8 @@ describe('mcplex reload', () => {
     expect(await command.exit()).toBe(1)
     expect(command.stderr()).toContain('instance_ambiguous')
     expect(command.stderr()).toContain(`--pid ${running.pid}`)
+    const ways = command.stderr().match(/\S+ reload --pid (?=\d)/g)
+    expect([ways?.length, new Set(ways).size], 'each can be pasted').toEqual([2, 1])
     const one = run(['reload', '--pid', String(running.pid)])
     expect(await one.exit()).toBe(0)
     expect(one.stderr()).toContain('nothing has changed')

@@ -63,7 +63,7 @@ export function notesOf({ notes, place }: Failure): object {
 function pasteable(failed: CommandFailed, env: Environment): CommandFailed {
   const name = pasteableName(env)
   const rewrite = (text: string): string =>
-    text.replace(/^((?:\w+=\S* )*)mcplex /, (_, before: string) => `${before}${name} `)
+    text.replace(/^((?:\w+=\S* )*)mcplex /gm, (_, before: string) => `${before}${name} `)
   return new CommandFailed(
     failed.failures.map((failure) => ({
       ...failure,
