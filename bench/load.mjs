@@ -38,8 +38,8 @@ const expect =
   }
 
 const orders = {
-  async open({ name, endpoint, era, over, ...rest }) {
-    const opened = over === 'h2' ? new Multiplex(endpoint) : new Crowd(endpoint, era)
+  async open({ name, endpoint, era, over, credentials, ...rest }) {
+    const opened = over === 'h2' ? new Multiplex(endpoint) : new Crowd(endpoint, era, credentials)
     crowds.set(name, opened)
     const startedAt = performance.now()
     await opened.open(rest)
@@ -58,6 +58,11 @@ const orders = {
     kept = []
     const requests = new Array(count).fill(dialect.initialize(target))
     return sweep(endpoint, width, requests, (answer) => kept.push(dialect.sessionOf(answer)))
+  },
+  /** `initialize`, `count` times, with credentials that are refused, or none. */
+  refused({ endpoint, count, width, credentials }) {
+    const requests = new Array(count).fill(dialect.initialize(dialect.targetOf(endpoint, credentials)))
+    return sweep(endpoint, width, requests, expect(401))
   },
   /** `notifications/initialized` for the sessions of the last `create`. */
   confirm({ endpoint, width }) {

@@ -10,7 +10,7 @@ import { createCalm } from './lib/quiet-machine.mjs'
 import { descendantsOf, fileLimit, machineWords, placement } from './lib/machine.mjs'
 import { printProfile } from './lib/profile.mjs'
 import { createReport } from './lib/report.mjs'
-import { generator, servers } from './lib/servers.mjs'
+import { generator, program, servers } from './lib/servers.mjs'
 
 const names = [
   'call',
@@ -27,6 +27,8 @@ const names = [
   'guarded',
   'knee',
   'fair',
+  'hostile',
+  'identity',
 ]
 const args = process.argv.slice(2)
 const known = new Set([...names, '--quick', '--profile'])
@@ -87,6 +89,7 @@ const context = {
   ask: load.ask,
   calm,
   generator: () => generator(place),
+  program: (name) => program(place, name),
   report,
   profile,
   quick,

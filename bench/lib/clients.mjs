@@ -34,8 +34,8 @@ export class Crowd {
   #clients = []
   #streams = []
 
-  constructor(endpoint, era) {
-    this.#target = dialect.targetOf(endpoint)
+  constructor(endpoint, era, credentials) {
+    this.#target = dialect.targetOf(endpoint, credentials)
     this.#era = era
   }
 

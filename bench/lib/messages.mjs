@@ -13,7 +13,12 @@ const meta = JSON.stringify({
 })
 
 function head(target, verb, headers) {
-  const lines = [`${verb} ${target.path} HTTP/1.1`, `Host: ${target.host}:${target.port}`, ...headers]
+  const lines = [
+    `${verb} ${target.path} HTTP/1.1`,
+    `Host: ${target.host}:${target.port}`,
+    ...(target.credentials === undefined ? [] : [`Authorization: Bearer ${target.credentials}`]),
+    ...headers,
+  ]
   return lines.join('\r\n') + '\r\n'
 }
 
@@ -22,10 +27,10 @@ const withBody = (start, body) => `${start}Content-Length: ${body.length}\r\n\r\
 
 const legacySession = (session) => [`MCP-Protocol-Version: ${legacyVersion}`, `Mcp-Session-Id: ${session}`]
 
-/** Where an endpoint is: `{ host, port, path }`. */
-export function targetOf(endpoint) {
+/** Where an endpoint is, and what its clients show: `{ host, port, path, credentials? }`. */
+export function targetOf(endpoint, credentials) {
   const url = new URL(endpoint)
-  return { host: url.hostname, port: Number(url.port), path: url.pathname }
+  return { host: url.hostname, port: Number(url.port), path: url.pathname, credentials }
 }
 
 export function initialize(target) {

@@ -127,7 +127,7 @@ export function servers(place) {
       return up(prefix, { mine: { module: at('../module.mjs'), ...stateless } }, options)
     },
 
-    /** `mcplex up` with these servers. `options`: those of all, and `{ limits?, env?, words? }`. */
+    /** `mcplex up` with these servers. `options`: those of all, and `{ limits?, env?, words?, parts? }` (of the file). */
     mcplexUp: (upstreams, options = {}) => up(prefix, upstreams, options),
 
     async mcpProxy() {
@@ -146,9 +146,9 @@ export function servers(place) {
 
 /** `mcplex up` with a file of these servers. */
 async function up(prefix, upstreams, options) {
-  const { limits, env = {}, words: more = [] } = options
+  const { limits, env = {}, words: more = [], parts = {} } = options
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-bench-'))
-  const file = { listen: { port: 0 }, limits: { maxConnections: 20_000, ...limits }, upstreams }
+  const file = { listen: { port: 0 }, limits: { maxConnections: 20_000, ...limits }, upstreams, ...parts }
   writeFileSync(join(folder, 'mcplex.yaml'), JSON.stringify(file))
   const words = ['up', '--config', join(folder, 'mcplex.yaml'), '--json', '--log-level', 'warn', ...more]
   const server = await start(
@@ -187,6 +187,32 @@ function listens(port) {
     socket.once('error', () => resolve(false))
   })
 }
+
+/** A program of this folder on the core of the load; `tell(order)` sends it a message, `ask(order)` resolves to its next one. */
+export function program(place, name) {
+  const process_ = spawn(...headOf([...place.prefix('load'), process.execPath, at(`../${name}`)]), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  running.add(process_)
+  process_.once('exit', () => running.delete(process_))
+  return {
+    tell: (order) => void process_.send(order),
+    ask: (order) =>
+      new Promise((resolve, reject) => {
+        const gone = (code) => reject(new Error(`${name} ended with ${code}`))
+        process_.once('exit', gone)
+        process_.once('message', (answer) => {
+          process_.off('exit', gone)
+          if (answer.error === undefined) resolve(answer)
+          else reject(new Error(answer.error))
+        })
+        process_.send(order)
+      }),
+    end: () => process_.kill('SIGKILL'),
+  }
+}
+
+const headOf = ([file, ...args]) => [file, args]
 
 /** A load generator: `ask(order, details)` resolves to its answer; `kill` drops all its connections at once. */
 export function generator(place) {
