@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Settings } from '../config/settings.ts'
 import type { NamingSettings } from '../router/naming.ts'
-import { seesEndpoint, membersOfTenant, type TenantView } from '../router/tenant-view.ts'
+import { endpointDecision, membersOfTenant, type TenantView } from '../router/tenant-view.ts'
 import { membersInView, type ViewSettings } from '../router/view.ts'
 
 /** The settings that make endpoints. */
@@ -57,7 +57,7 @@ export function plansOf(settings: EndpointPlanSettings, tenant?: string): Readon
   return new Map(
     [...plans].flatMap(([at, plan]): Array<[string, Plan]> => {
       const members = plan.members.filter((member) => seen.has(member))
-      if (members.length === 0 || !seesEndpoint(own, at)) return []
+      if (members.length === 0 || !endpointDecision(own, at).isAllowed) return []
       // The endpoint of one upstream has its names without prefix, however many upstreams there are.
       const isOfUpstream = plan.naming === undefined && names.length > 1
       return [[at, { ...plan, members, tenant: view, naming: isOfUpstream ? { hasPrefix: false, aliases } : naming }]]

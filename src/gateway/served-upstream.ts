@@ -6,7 +6,7 @@ import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from '../upstreams/upstream.ts'
 import { callAtFormer, type FormerUpstream, maxFormer, type RemovedUpstreams } from './former-upstreams.ts'
 import type { Member } from '../router/member.ts'
-import type { NamedByRequest } from '../router/target.ts'
+import { namedAt, type NamedByRequest } from '../router/target.ts'
 import { wallMs } from '../base/clock.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
@@ -145,9 +145,8 @@ export class ServedUpstream {
     return this.name
   }
 
-  targetOf({ method, params }: Pick<Call, 'method' | 'params'>): NamedByRequest {
-    const name = method === 'tools/call' || method === 'prompts/get' ? params?.value['name'] : undefined
-    return { member: this.name, own: typeof name === 'string' ? name : undefined }
+  targetOf(call: Pick<Call, 'method' | 'params'>): NamedByRequest {
+    return namedAt(this.name, call)
   }
 
   /** Calls that it runs, and calls that wait for a worker, or for a turn if nothing has taken its place. */

@@ -29,6 +29,7 @@ import { type Begun, OutcomeAlone, RoutedReply } from './routed-reply.ts'
 import { createRoutedSubscriptions } from './routed-subscriptions.ts'
 import {
   checkedRef,
+  namedBy,
   type NamedByRequest,
   type Target,
   targetOf,
@@ -163,22 +164,8 @@ export function createRouter(needs: RouterNeeds): Router {
     return { reply: member.upstream.call(own), translation: members.resultTranslationOf(name, call.method) }
   }
 
-  const namedIn = ({ method, params }: Pick<Call, 'method' | 'params'>): NamedByRequest => {
-    try {
-      const target = targetOf(method, params, members.naming)
-      if ('unknown' in target) {
-        const { kind, shown } = target.unknown
-        if (kind !== 'method') return kind === 'tool' ? { own: shown } : {}
-        const [only] = members.list
-        return members.naming.isPlain && knownMethod(shown) === unknownName ? { member: only?.name } : {}
-      }
-      const { member, named } = target
-      const full = named?.mayBeShort ? memberNames.known(named.list, named.shown)?.own : undefined
-      return { member, own: full ?? named?.own }
-    } catch {
-      return {}
-    }
-  }
+  const namedIn = (request: Pick<Call, 'method' | 'params'>): NamedByRequest =>
+    namedBy(request, members.naming, members.list[0]?.name, (list, shown) => memberNames.known(list, shown)?.own)
 
   const start = async (discovered: Parameters<Upstream['start']>[0]): Promise<UpstreamFacts> => {
     const { list } = members

@@ -1,7 +1,7 @@
 /** The member that a request is for, by the name, URI or id of a task in its params. Pure. */
 import { objectMember, replaceMember } from '../protocol/json-edit.ts'
 import { isObject, type RawObject } from '../protocol/json-text.ts'
-import { taskFollowUps } from '../protocol/methods.ts'
+import { knownMethod, taskFollowUps, unknownName } from '../protocol/methods.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Naming } from './naming.ts'
 
@@ -64,6 +64,41 @@ export function targetOf(method: string, params: RawObject | undefined, naming: 
   return checkedRef(params) === 'ref/resource'
     ? addressedTarget(ref, naming, inRef)
     : namedTarget('prompts/list', ref, naming, inRef)
+}
+
+/**
+ * What a request names, as far as the names of an endpoint say it.
+ * @param only the name of the member whose names are shown as they are; it has methods that mcplex does not know
+ * @param fullName finds the name that a short form stands for
+ */
+export function namedBy(
+  { method, params }: { readonly method: string; readonly params: RawObject | undefined },
+  naming: Naming,
+  only: string | undefined,
+  fullName: (list: 'tools/list' | 'prompts/list', shown: string) => string | undefined,
+): NamedByRequest {
+  try {
+    const target = targetOf(method, params, naming)
+    if ('unknown' in target) {
+      const { kind, shown } = target.unknown
+      if (kind !== 'method') return kind === 'tool' ? { own: shown } : {}
+      return naming.isPlain && knownMethod(shown) === unknownName ? { member: only } : {}
+    }
+    const { member, named } = target
+    const full = named?.mayBeShort ? fullName(named.list, named.shown) : undefined
+    return { member, own: full ?? named?.own }
+  } catch {
+    return {}
+  }
+}
+
+/** The same behind an endpoint of one upstream alone: each request is for it. */
+export function namedAt(
+  member: string,
+  { method, params }: { readonly method: string; readonly params: RawObject | undefined },
+): NamedByRequest {
+  const name = method === 'tools/call' || method === 'prompts/get' ? params?.value['name'] : undefined
+  return { member, own: typeof name === 'string' ? name : undefined }
 }
 
 /**

@@ -1,12 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  allows,
-  createTenantView,
-  idlePatterns,
-  membersOfTenant,
-  seesEndpoint,
-  type TenantView,
-} from './tenant-view.ts'
+import { createTenantView, idlePatterns, membersOfTenant, endpointDecision, type TenantView } from './tenant-view.ts'
 
 const none = { upstreams: [], tools: [], prompts: [], resources: [], aliases: {}, all: ['github', 'files'] }
 const viewOf = (given: Partial<TenantView>): TenantView => ({ ...none, ...given })
@@ -106,13 +99,16 @@ test('what is allowed of resources is allowed in each spelling', () => {
 })
 
 test('endpoints are named by name or path, and all are allowed if none is named', () => {
-  expect(seesEndpoint({ endpoints: [] }, '')).toBe(true)
-  expect(['', 'a', 'b'].map((name) => seesEndpoint({ endpoints: ['/mcp', 'a'] }, name))).toEqual([true, true, false])
-  expect(seesEndpoint({ endpoints: ['/mcp/*'] }, '')).toBe(false)
+  expect(endpointDecision({ endpoints: [] }, '').isAllowed).toBe(true)
+  expect(['', 'a', 'b'].map((name) => endpointDecision({ endpoints: ['/mcp', 'a'] }, name))).toEqual([
+    { isAllowed: true, pattern: '/mcp' },
+    { isAllowed: true, pattern: 'a' },
+    { isAllowed: false, pattern: undefined },
+  ])
+  expect(endpointDecision({ endpoints: ['/mcp/*'] }, '').isAllowed).toBe(false)
 })
 
 test('patterns', () => {
-  expect([allows(['a*'], ['ab']), allows(['a*', '!ab'], ['ab']), allows(['!x'], ['ab'])]).toEqual([true, false, true])
   expect(idlePatterns(['a*', '!zz', 'q'], [['ab'], ['x', 'zz']])).toEqual(['q'])
 })
 

@@ -6,8 +6,9 @@
 import { matchesGlob } from '../base/glob.ts'
 import { plainNames, prefixedNames } from './names.ts'
 import { memberUris, plainUris } from './uris.ts'
+import { decide, matchesNone, partsOf, type PatternDecision, saysNothing } from './pattern-decision.ts'
 import { uriSpellings } from './uri-spellings.ts'
-import { membersInView, partsOf, type View } from './view.ts'
+import { membersInView, type View } from './view.ts'
 
 /** Patterns in which `*` stands for any characters; one with `!` takes away again. An empty list says nothing. */
 export interface TenantPatterns {
@@ -30,14 +31,6 @@ export interface TenantView extends Pick<TenantPatterns, 'upstreams' | 'tools' |
 const maxNameChars = 1024
 const maxUriChars = 8192
 
-/** Whether a list of patterns allows a text: one pattern matches, and none with `!`. Without others, `!` takes away from all. */
-export function allows(patterns: readonly string[], names: readonly string[]): boolean {
-  const { included, excluded } = partsOf(patterns)
-  const isOneOf = (list: readonly string[]): boolean =>
-    list.some((pattern) => names.some((name) => matchesGlob(pattern, name)))
-  return !isOneOf(excluded) && (included.length === 0 || isOneOf(included))
-}
-
 /** The upstreams of which a tenant may use something. */
 export function membersOfTenant(view: TenantView): readonly string[] {
   const { upstreams, tools, prompts, resources, all, aliases } = view
@@ -52,16 +45,25 @@ export function membersOfTenant(view: TenantView): readonly string[] {
 
 /** Whether a tenant is allowed an upstream itself, and not only some of what it has. */
 export function allowsWhole({ upstreams }: Pick<TenantView, 'upstreams'>, name: string): boolean {
-  return upstreams.length > 0 && allows(upstreams, [name])
+  return upstreamDecision({ upstreams }, name).isAllowed
 }
 
-/** Whether a tenant may use an endpoint, if anything is left of it. The endpoint of all upstreams has the empty name. */
-export function seesEndpoint({ endpoints }: Pick<TenantPatterns, 'endpoints'>, name: string): boolean {
-  return endpoints.length === 0 || allows(endpoints, name === '' ? ['/mcp'] : [name, `/mcp/${name}`])
+/** What the patterns of upstreams say of one; without any, none is allowed whole. */
+export function upstreamDecision({ upstreams }: Pick<TenantView, 'upstreams'>, name: string): PatternDecision {
+  return upstreams.length === 0 ? matchesNone : decide(partsOf(upstreams), [name])
 }
 
-/** What the tenant sees of each member, under whatever names an endpoint shows it. */
-export function createTenantView(settings: TenantView): View {
+/** What a tenant's patterns say of an endpoint, if anything is left of it. The endpoint of all upstreams has the empty name. */
+export function endpointDecision({ endpoints }: Pick<TenantPatterns, 'endpoints'>, name: string): PatternDecision {
+  return decide(partsOf(endpoints), name === '' ? ['/mcp'] : [name, `/mcp/${name}`])
+}
+
+/** What the patterns of a tenant say of what a member has, by the name or URI that the member gives it. */
+export type TenantDecisions = Readonly<
+  Record<'tool' | 'prompt' | 'resource' | 'template', (member: string, own: string) => PatternDecision>
+>
+
+export function createTenantDecisions(settings: TenantView): TenantDecisions {
   const { all, aliases } = settings
   const [only = ''] = all
   const isAlone = all.length === 1
@@ -69,40 +71,57 @@ export function createTenantView(settings: TenantView): View {
   const uris = isAlone ? plainUris(only) : memberUris(all)
   const shownUris = memberUris(all)
   // Without `upstreams`, what no pattern names is not allowed.
-  const ofKind = (patterns: readonly string[]): readonly string[] =>
-    patterns.length === 0 && settings.upstreams.length === 0 ? ['!*'] : patterns
-  const [tools, prompts, resources] = [settings.tools, settings.prompts, settings.resources].map((patterns) =>
-    partsOf(ofKind(patterns)),
-  )
-  const seesName = (parts: typeof tools, member: string, own: string): boolean => {
-    if (!parts || (parts.included.length === 0 && parts.excluded.length === 0)) return true
-    return own.length <= maxNameChars && isSeen(parts, names.all(member, own), own)
+  const isNothing = (patterns: readonly string[]): boolean => patterns.length === 0 && settings.upstreams.length === 0
+  const ofName = (patterns: readonly string[]): TenantDecisions['tool'] => {
+    if (isNothing(patterns)) return () => matchesNone
+    if (patterns.length === 0) return () => saysNothing
+    const parts = partsOf(patterns)
+    return (member, own) => (own.length <= maxNameChars ? decide(parts, names.all(member, own), [own]) : matchesNone)
   }
-  const seesUri = (member: string, own: string, isValid: (uri: string) => boolean): boolean => {
-    if (!resources || (resources.included.length === 0 && resources.excluded.length === 0)) return true
-    if (own.length > maxUriChars || !isValid(own)) return false
-    const shownAs = (uri: string): readonly string[] => [uris.shown(member, uri), shownUris.shown(member, uri)]
-    // However it is spelt, it may be the same resource.
-    const { exact, loose } = uriSpellings(own)
-    const taken = { included: [], excluded: resources.excluded }
-    return (
-      exact.every((uri) => isSeen(resources, shownAs(uri), uri)) &&
-      loose.every((uri) => isSeen(taken, shownAs(uri), uri))
-    )
+  const ofUri = (isValid: (uri: string) => boolean): TenantDecisions['resource'] => {
+    if (isNothing(settings.resources)) return () => matchesNone
+    if (settings.resources.length === 0) return () => saysNothing
+    const parts = partsOf(settings.resources)
+    const taken = { included: [], excluded: parts.excluded }
+    const shownAs = (member: string, uri: string): readonly string[] => [
+      uris.shown(member, uri),
+      shownUris.shown(member, uri),
+    ]
+    return (member, own) => {
+      if (own.length > maxUriChars || !isValid(own)) return matchesNone
+      // However it is spelt, it may be the same resource.
+      const { exact, loose } = uriSpellings(own)
+      let allowing = saysNothing
+      for (const uri of exact) {
+        const found = decide(parts, shownAs(member, uri), [uri])
+        if (!found.isAllowed) return found
+        if (allowing.pattern === undefined) allowing = found
+      }
+      for (const uri of loose) {
+        const found = decide(taken, shownAs(member, uri), [uri])
+        if (!found.isAllowed) return found
+      }
+      return allowing
+    }
   }
   return {
-    seesTool: (member, own) => seesName(tools, member, own),
-    seesPrompt: (member, own) => seesName(prompts, member, own),
+    tool: ofName(settings.tools),
+    prompt: ofName(settings.prompts),
     // RFC 3986 has no braces in a URI; servers differ in what they make of them.
-    seesResource: (member, own) => seesUri(member, own, (uri) => !/[{}]/.test(uri)),
-    seesTemplate: (member, own) => seesUri(member, own, () => true),
+    resource: ofUri((uri) => !/[{}]/.test(uri)),
+    template: ofUri(() => true),
   }
 }
 
-function isSeen({ included, excluded }: ReturnType<typeof partsOf>, known: readonly string[], own: string): boolean {
-  const isOneOf = (patterns: readonly string[], all: readonly string[]): boolean =>
-    patterns.some((pattern) => all.some((name) => matchesGlob(pattern, name)))
-  return !isOneOf(excluded, [...known, own]) && (included.length === 0 || isOneOf(included, known))
+/** What the tenant sees of each member, under whatever names an endpoint shows it. */
+export function createTenantView(settings: TenantView): View {
+  const { tool, prompt, resource, template } = createTenantDecisions(settings)
+  return {
+    seesTool: (member, own) => tool(member, own).isAllowed,
+    seesPrompt: (member, own) => prompt(member, own).isAllowed,
+    seesResource: (member, own) => resource(member, own).isAllowed,
+    seesTemplate: (member, own) => template(member, own).isAllowed,
+  }
 }
 
 /** What the endpoint and the tenant both show. */

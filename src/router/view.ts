@@ -5,6 +5,7 @@
  */
 import { matchesGlob } from '../base/glob.ts'
 import { type Names, prefixOf } from './names.ts'
+import { decide, partsOf, type PatternDecision, saysNothing } from './pattern-decision.ts'
 
 export interface ViewSettings {
   readonly tools?: readonly string[] | undefined
@@ -25,29 +26,17 @@ const whole: View = { seesTool: () => true, seesPrompt: () => true, seesResource
 
 export function createView({ tools }: ViewSettings, names: Names): View {
   if (!tools || tools.length === 0) return whole
-  const { included, excluded } = partsOf(tools)
-  return {
-    ...whole,
-    seesTool(member, own) {
-      // Under each of its names: a pattern must not fail because the name is too long, or has an alias.
-      const known = names.all(member, own)
-      const isOneOf = (patterns: readonly string[], all: readonly string[]): boolean =>
-        patterns.some((pattern) => all.some((name) => matchesGlob(pattern, name)))
-      // Its own name hides it, too: Apps call it by that, and so does every client where its upstream is the only one.
-      return !isOneOf(excluded, [...known, own]) && (included.length === 0 || isOneOf(included, known))
-    },
-  }
+  const decideTool = toolDecisions({ tools }, names)
+  return { ...whole, seesTool: (member, own) => decideTool(member, own).isAllowed }
 }
 
-/** The patterns that show, and those that take away, without their mark. */
-export function partsOf(tools: readonly string[]): {
-  readonly included: readonly string[]
-  readonly excluded: readonly string[]
-} {
-  return {
-    included: tools.filter((pattern) => !pattern.startsWith('!')),
-    excluded: tools.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
-  }
+/** What the patterns of an endpoint say of a tool of a member, by the name that the member gives it. */
+export function toolDecisions({ tools }: ViewSettings, names: Names): (member: string, own: string) => PatternDecision {
+  if (!tools || tools.length === 0) return () => saysNothing
+  const parts = partsOf(tools)
+  // Under each of its names: a pattern must not fail because the name is too long, or has an alias. Its own name hides it,
+  // too: Apps call it by that, and so does every client where its upstream is the only one.
+  return (member, own) => decide(parts, names.all(member, own), [own])
 }
 
 /**

@@ -39,6 +39,18 @@ export interface LimitView {
   readonly wouldRefuse: number
 }
 
+/** What one operation costs of a limit, and what that has left. */
+export interface LimitPreview {
+  readonly scope: Rule['scope']
+  readonly limit: string
+  readonly of: string | undefined
+  readonly dryRun: boolean
+  readonly cost: number
+  readonly left: number
+  /** When it would be allowed, in milliseconds from now; 0 for at once. */
+  readonly waitMs: number
+}
+
 export interface RateLimitNeeds {
   readonly clock: Clock
   readonly log: Log
@@ -96,7 +108,7 @@ export class RateLimits {
    */
   charge(principal: Principal, operations: readonly Operation[]): Readonly<Record<string, string>> | undefined {
     const { tenant } = principal
-    const policy = this.#policies.get(this.#named.has(tenant) ? tenant : standard)
+    const policy = this.#policyOf(tenant)
     if (!policy) return undefined
     const nowMs = this.#needs.clock.now()
     const wanted = this.#wanted(policy, principal, operations)
@@ -131,6 +143,22 @@ export class RateLimits {
     })
   }
 
+  /** What an operation would be charged. Nothing is taken. */
+  preview(principal: Principal, operation: Operation): readonly LimitPreview[] {
+    const policy = this.#policyOf(principal.tenant)
+    if (!policy) return []
+    const nowMs = this.#needs.clock.now()
+    return this.#wanted(policy, principal, [operation]).map(({ rule, table, key, cost }) => ({
+      scope: rule.scope,
+      limit: rule.text,
+      of: rule.of,
+      dryRun: policy.dryRun,
+      cost,
+      left: table.tokens(key, nowMs),
+      waitMs: table.waitMs(key, nowMs, cost),
+    }))
+  }
+
   /** All limits, with what has been decided under each. */
   view(): readonly LimitView[] {
     const nowMs = this.#needs.clock.now()
@@ -145,6 +173,10 @@ export class RateLimits {
         ...counts,
       })),
     )
+  }
+
+  #policyOf(tenant: string): Policy | undefined {
+    return this.#policies.get(this.#named.has(tenant) ? tenant : standard)
   }
 
   #wanted(policy: Policy, principal: Principal, operations: readonly Operation[]): readonly Wanted[] {
