@@ -340,6 +340,7 @@ function watchedGateway(upstream: PooledUpstream, control: UpstreamControl): Rea
       sessionTotals: () => ({ count: 0, oldestMs: 0, heldBytes: 0 }),
       tenantLimits: () => [],
       tenants: () => [],
+      explain: () => ({ runs: true, waits: false, refusal: undefined, upstream: undefined, steps: [] }),
       tenantUse: () => [],
       upstreamCounts: () => [[control.name, { ...upstream.counts(), ...control.counts() }]],
       counts: () => ({}),

@@ -180,6 +180,25 @@ export interface ApiTenant {
   readonly limits: readonly ApiTenantLimit[]
 }
 
+export interface ApiExplainedStep {
+  readonly step: string
+  readonly passes: boolean
+  readonly says: string
+  readonly refusal?: string | undefined
+  readonly by?: { readonly option: string; readonly text?: string | undefined } | undefined
+  readonly cost?: number | undefined
+  readonly left?: number | undefined
+}
+
+/** What would happen to a call. */
+export interface ApiExplanation {
+  readonly runs: boolean
+  readonly waits: boolean
+  readonly refusal?: string | undefined
+  readonly upstream?: string | undefined
+  readonly steps: readonly ApiExplainedStep[]
+}
+
 export interface ApiDrain {
   readonly draining: boolean
   readonly sinceMs?: number | undefined
@@ -195,6 +214,7 @@ export interface ApiAnswers {
   readonly workers: { readonly total: number; readonly workers: readonly ApiWorker[] }
   readonly tenants: { readonly total: number; readonly tenants: readonly ApiTenant[] }
   readonly tenant: ApiTenant
+  readonly explain: ApiExplanation
   readonly pauseUpstream: ApiUpstreamChange
   readonly resumeUpstream: ApiUpstreamChange
   readonly disableUpstream: ApiUpstreamChange

@@ -15,6 +15,8 @@ export interface QueryParameter {
   /** Of a count. */
   readonly max?: number
   readonly default?: number
+  /** Of a text: how much of it is read, in characters; 256 if nothing is said. */
+  readonly maxChars?: number
 }
 
 /** A member of the body of a POST. */
@@ -169,6 +171,31 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     path: '/api/v1/tenants/{tenant}',
     about: 'One tenant, by its name.',
     errors: { 404: 'There is no such tenant.' },
+  },
+  explain: {
+    method: 'GET',
+    path: '/api/v1/explain',
+    about:
+      'What would happen to a call of a tenant, and by which values of the settings. Nothing is taken of a limit, and nothing is sent.',
+    query: {
+      tenant: { about: 'The tenant of the caller; `default` without it.', kind: 'text' },
+      subject: {
+        about: 'Whose limits are asked for; without it, those of each subject are told without what is left.',
+        kind: 'text',
+      },
+      issuer: { about: 'Who vouches for the subject: `keys`, or the URL of an issuer.', kind: 'text', maxChars: 2048 },
+      scopes: {
+        about: 'What its credentials grant, with spaces between; without it they limit nothing.',
+        kind: 'text',
+        maxChars: 2048,
+      },
+      endpoint: { about: 'The last part of the path of the endpoint; `/mcp` without it.', kind: 'text' },
+      method: { about: 'The method, if it is not the usual one for what is named.', kind: 'text' },
+      tool: { about: 'The tool, as clients see it at that endpoint.', kind: 'text', maxChars: 2048 },
+      prompt: { about: 'The prompt, as clients see it there.', kind: 'text', maxChars: 2048 },
+      resource: { about: 'The URI of a resource, as clients see it there.', kind: 'text', maxChars: 8200 },
+    },
+    errors: { 400: 'Neither a method nor anything else that says it is given.' },
   },
   errors: {
     method: 'GET',

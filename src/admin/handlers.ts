@@ -2,6 +2,7 @@
 import { type Clock, wallMs } from '../base/clock.ts'
 import type { LastError } from '../base/events.ts'
 import type { Gateway, Overview } from '../gateway/gateway.ts'
+import { usualMethod } from '../gateway/explanation/asked-call.ts'
 import { eraInWords } from '../protocol/revisions.ts'
 import { version } from '../base/version.ts'
 import { AdminError } from './admin-error.ts'
@@ -106,6 +107,7 @@ export function createHandlers({
       if (!found) throw new AdminError(404, 'tenant_unknown', `There is no tenant ${tenant}.`)
       return tenantOf(found)
     },
+    explain: ({ texts }) => overview.explain(askedIn(texts)),
     errors({ counts: { limit = 0 } }) {
       const { total, errors } = recentErrors.list(limit)
       return { total, errors: errors.map(({ lastAt, ...one }) => ({ ...one, lastAt: timeOf(lastAt) })) }
@@ -128,6 +130,20 @@ export function createHandlers({
       return { draining: true }
     },
   }
+}
+
+/** @throws AdminError 400 if nothing says which method is asked for */
+function askedIn(texts: Readonly<Record<string, string | undefined>>): Parameters<Overview['explain']>[0] {
+  const { tenant = 'default', subject, issuer, scopes, endpoint = '', tool, prompt, resource } = texts
+  const names = {
+    ...(tool !== undefined && { tool }),
+    ...(prompt !== undefined && { prompt }),
+    ...(resource !== undefined && { resource }),
+  }
+  const method = texts['method'] ?? usualMethod(names)
+  if (method === undefined)
+    throw new AdminError(400, 'bad_request', 'A tool, a prompt, a resource or a method is missing.')
+  return { tenant, subject, issuer, scopes: scopes?.split(' ').filter((one) => one !== ''), endpoint, method, names }
 }
 
 function sessionOf(view: ReturnType<Overview['sessions']>['sessions'][number]): ApiSession {

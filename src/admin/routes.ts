@@ -48,14 +48,16 @@ export function readParameters(
   for (const name of given.keys())
     if (!Object.hasOwn(query, name))
       throw bad(`There is no parameter ${JSON.stringify(name.slice(0, maxTextChars))} here.`)
-  for (const [name, { kind, words, max = 0, default: standard = 0 }] of Object.entries(query)) {
+  for (const [name, { kind, words, max = 0, default: standard = 0, maxChars = maxTextChars }] of Object.entries(
+    query,
+  )) {
     const text = given.get(name)
     if (kind === 'word') {
       if (text !== null) texts[name] = wordOf(name, text, words)
       continue
     }
     if (kind === 'text') {
-      if (text !== null) texts[name] = text.slice(0, maxTextChars)
+      if (text !== null) texts[name] = text.slice(0, maxChars)
       continue
     }
     const value = text === null ? standard : /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN

@@ -100,6 +100,22 @@ const tenant = z.object({
   ),
 })
 
+const explainedStep = z.object({
+  step: z.string().describe('What is decided, in the order in which the gateway decides.'),
+  passes: z.boolean().describe('Whether the call goes on from here.'),
+  says: z.string(),
+  refusal: z.string().optional().describe('The word of the refusal.'),
+  by: z
+    .object({
+      option: z.string().describe('Its path in a file, such as `tenants.acme.tools`.'),
+      text: z.string().optional().describe('The pattern among several.'),
+    })
+    .optional()
+    .describe('The value of the settings that decides.'),
+  cost: count.optional().describe('Of a limit: what the call costs.'),
+  left: count.optional().describe('Of a limit: what is left of it; left out if each subject has its own.'),
+})
+
 /** The answer of each operation. */
 export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> } = {
   instance: z.object({
@@ -158,6 +174,13 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
   }),
   tenants: z.object({ total: count, tenants: z.array(tenant) }),
   tenant,
+  explain: z.object({
+    runs: z.boolean().describe('Whether the call would reach its server, or be answered from what is known of it.'),
+    waits: z.boolean().describe('Whether it would wait, because its server is paused.'),
+    refusal: z.string().optional().describe('The word of the first refusal.'),
+    upstream: z.string().optional(),
+    steps: z.array(explainedStep),
+  }),
   pauseUpstream: upstreamChange,
   resumeUpstream: upstreamChange,
   disableUpstream: upstreamChange,

@@ -100,6 +100,10 @@ async function act(request: Request): Promise<number> {
       const { tenants } = await import('./commands/tenants/tenants.ts')
       return tenants(request, thisMachine(), outputs)
     }
+    case 'explain': {
+      const { explain } = await import('./commands/explain/explain.ts')
+      return explain(request, thisMachine(), outputs)
+    }
     case 'errors': {
       const { errors } = await import('./commands/errors/errors.ts')
       return errors(request, thisMachine(), outputs)

@@ -10,6 +10,7 @@ import { type BreakerRequest, breakerVerb } from './commands/breaker/command.ts'
 import { type DrainRequest, drainVerb } from './commands/drain/command.ts'
 import { type TenantsRequest, tenantsVerb } from './commands/tenants/command.ts'
 import { type ErrorsRequest, errorsVerb } from './commands/errors/command.ts'
+import { type ExplainRequest, explainVerb } from './commands/explain/command.ts'
 import { type InitRequest, initVerb } from './commands/init/command.ts'
 import { type KeysRequest, keysVerb } from './commands/keys/command.ts'
 import { type PsRequest, psVerb } from './commands/ps/command.ts'
@@ -34,6 +35,7 @@ export type Request =
   | PsRequest
   | SessionsRequest
   | TenantsRequest
+  | ExplainRequest
   | ErrorsRequest
   | BreakerRequest
   | DrainRequest
@@ -84,6 +86,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(sessionsVerb)
   add(upstreamsVerb)
   add(tenantsVerb)
+  add(explainVerb)
   add(errorsVerb)
   add(breakerVerb)
   add(drainVerb)

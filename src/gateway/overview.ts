@@ -11,6 +11,9 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { LimitView } from '../tenants/rate-limits.ts'
 import type { TenantUseView } from '../tenants/tenant-use.ts'
 import type { RunningCalls, TrackedCall } from './calls/running-calls.ts'
+import type { AskedCall } from './explanation/asked-call.ts'
+import { explainRunning, type ExplainRunningNeeds } from './explanation/explain-running.ts'
+import type { Explanation } from './explanation/explanation.ts'
 import type { GatewayState } from './health.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 import { type TenantOverview, type TenantOverviewNeeds, tenantViews } from './tenant-views.ts'
@@ -67,6 +70,8 @@ export interface Overview {
   tenantUse(): readonly TenantUseView[]
   /** The tenants of the settings, and those that use something now. */
   tenants(): readonly TenantOverview[]
+  /** What would happen to a call, and why. Nothing is taken, and nothing is sent. */
+  explain(asked: AskedCall): Explanation
   readonly memory: { readonly heldBytes: number; readonly limitBytes: number }
   readonly limits: { readonly maxConnections: number }
   readonly isDraining: boolean
@@ -80,13 +85,15 @@ export interface SessionPage {
   readonly client?: string | undefined
 }
 
-export interface OverviewNeeds extends TenantOverviewNeeds {
+type OfTenants = Omit<TenantOverviewNeeds & ExplainRunningNeeds, 'upstreams' | 'drain' | 'state'>
+
+export interface OverviewNeeds extends OfTenants {
   readonly sessions: Pick<Sessions, 'all' | 'end' | 'count'>
   readonly runningCalls: RunningCalls
-  readonly upstreams: Pick<ServedUpstreams, 'all'>
+  readonly upstreams: Pick<ServedUpstreams, 'all' | 'get'>
   readonly drain: { readonly draining: boolean }
   /** The figures of the whole, and the bytes that are kept. */
-  readonly state: () => Pick<GatewayState, 'counts' | 'memory'>
+  readonly state: () => Pick<GatewayState, 'counts' | 'memory' | 'refusesWork'>
   readonly limits: { readonly maxConnections: number }
   readonly clock: Clock
 }
@@ -159,6 +166,7 @@ export function createOverview(needs: OverviewNeeds): Overview {
     tenantLimits: () => needs.rateLimits.view(),
     tenantUse: () => needs.tenantUse.view(),
     tenants: () => tenantViews(needs),
+    explain: (asked) => explainRunning(asked, needs),
     get memory() {
       return state().memory
     },

@@ -9,7 +9,7 @@ export const capabilityOf: Readonly<Record<string, string>> = {
 }
 
 /** Those of any revision: only these are shown in logs and metrics. */
-const knownMethods: ReadonlySet<string> = new Set([
+export const knownMethods: ReadonlySet<string> = new Set([
   'initialize',
   'ping',
   'server/discover',

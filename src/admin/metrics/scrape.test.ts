@@ -60,6 +60,7 @@ const overview = {
     })),
   memory: { heldBytes: 11, limitBytes: 12 },
   limits: { maxConnections: 1000 },
+  explain: () => ({ runs: true, waits: false, refusal: undefined, upstream: undefined, steps: [] }),
   isDraining: false,
 } satisfies Overview
 

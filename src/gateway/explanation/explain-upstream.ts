@@ -1,0 +1,76 @@
+/** What becomes of a call at its upstream: what stands in front of it, who shares its workers, which arguments are set. */
+import { capabilityOf } from '../../protocol/methods.ts'
+import type { AskedCall } from './asked-call.ts'
+import { refused } from './explain-reach.ts'
+import type { ExplainNeeds, RunningUpstream } from './explain-needs.ts'
+import type { ExplainedStep } from './explanation.ts'
+
+const ofHandshake: ReadonlySet<string> = new Set(['initialize', 'server/discover', 'ping'])
+
+/** Whether a request is answered without a worker. */
+export function isAnsweredHere(method: string): boolean {
+  return ofHandshake.has(method) || Object.hasOwn(capabilityOf, method)
+}
+
+/** @param own the tool, prompt or URI that the call names, as its server has it */
+export function upstreamSteps(
+  name: string,
+  own: string | undefined,
+  { method }: AskedCall,
+  { settings, running }: ExplainNeeds,
+): readonly ExplainedStep[] {
+  const setup = settings.upstreams[name]
+  const upstream = running?.upstream(name)
+  const steps: ExplainedStep[] = []
+  if (upstream && own !== undefined && method === 'tools/call' && upstream.isHeldBack(own))
+    steps.push(
+      refused('listed', `the definition of ${own} is held back until an operator accepts it`, 'invalid_params', {
+        option: `upstreams.${name}.onChange`,
+      }),
+    )
+  if (upstream) steps.push(controlStep(name, upstream))
+  const by = { option: `upstreams.${name}.mode` }
+  const { sessions, stateless } = upstream?.sharing ?? {}
+  const mode = setup?.mode ?? 'session for servers of the session-based revisions, shared for stateless ones'
+  const says =
+    sessions === undefined
+      ? `workers are shared by mode: ${mode}`
+      : `workers are shared by ${sessions}${stateless === sessions ? '' : `, of clients without sessions by ${stateless ?? ''}`}`
+  steps.push({ step: 'workers', passes: true, says, by })
+  const args = method === 'tools/call' ? Object.keys(setup?.boundArgs ?? {}) : []
+  if (args.length > 0)
+    steps.push({
+      step: 'arguments',
+      passes: true,
+      says: `mcplex sets the arguments ${args.join(', ')}, if the tool has them`,
+      by: { option: `upstreams.${name}.boundArgs` },
+    })
+  return steps
+}
+
+/** What stands in front of the upstream. */
+function controlStep(name: string, { standing, control }: RunningUpstream): ExplainedStep {
+  const { access, resumesInMs, breaker, concurrency } = control
+  if (standing !== 'started') {
+    const says = standing === 'failed' ? `${name} could not be started; it is tried again` : `${name} is being started`
+    return standing === 'failed'
+      ? refused('control', says, 'upstream_unavailable')
+      : { step: 'control', passes: true, says: `${says}: the call waits for it` }
+  }
+  if (access === 'disabled') return refused('control', `${name} is disabled by an operator`, 'upstream_disabled')
+  // Once its time is over, one call is let through.
+  if (breaker.state === 'open' && breaker.retryInMs !== 0) {
+    const how = breaker.isForced ? 'is held open by an operator' : 'is open: calls have failed too often'
+    return refused('control', `the circuit breaker of ${name} ${how}`, 'breaker_open')
+  }
+  if (access === 'paused') {
+    const left = resumesInMs === undefined ? '' : ` for another ${Math.ceil(resumesInMs / 1000)} s`
+    return { step: 'control', passes: true, says: `${name} is paused by an operator${left}: the call waits` }
+  }
+  const turns = concurrency ? `; ${concurrency.running} of ${concurrency.limit} turns are taken` : ''
+  return {
+    step: 'control',
+    passes: true,
+    says: `${name} takes calls, and its circuit breaker is ${breaker.state.replace('_', ' ')}${turns}`,
+  }
+}
