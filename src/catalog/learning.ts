@@ -8,7 +8,7 @@ import type { Caller } from '../protocol/call.ts'
 import type { JsonObject, RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { capabilityOf } from '../protocol/methods.ts'
-import type { CatalogSource } from '../upstreams/upstream.ts'
+import { type CatalogSource, ListPages } from '../upstreams/upstream.ts'
 import { type BindingOfList, bindList } from './bound-args.ts'
 import type { Definitions, ListOrigin } from './definitions.ts'
 import type { Descriptions } from './descriptions.ts'
@@ -85,7 +85,8 @@ export function createLearning(needs: LearningNeeds): Learning {
     }
     const definitions = method === 'tools/list' ? needs.definitions.begin(originOf(caller, key, method)) : undefined
     const binding = definitions && boundArgs ? bindList(Object.keys(boundArgs)) : undefined
-    const ask = (cursor: string | undefined): Promise<Answer> => catalogSource.list(caller, key, method, cursor)
+    const asked = new ListPages()
+    const ask = (cursor: string | undefined): Promise<Answer> => catalogSource.list(caller, key, method, cursor, asked)
     const shown = (page: RawObject): RawObject => {
       const checked = definitions?.check(page) ?? page
       return binding?.hide(page, checked) ?? checked
@@ -93,7 +94,7 @@ export function createLearning(needs: LearningNeeds): Learning {
     const description = descriptions.atHand(caller).text
     const list = sources.begin(key, description, async (take) => {
       const source = { era: catalogSource.eraOf(caller, key), isForAll: catalogSource.isForAll(key) }
-      const found = await learnPages(ask, shown, source, freshnessOf, take)
+      const found = await learnPages(ask, shown, source, freshnessOf, take).finally(() => asked.end())
       const pages = binding ? { ...found, bound: binding.declared } : found
       mirrorsHeaders ||= pages.mirrored.size > 0
       hasTaskOnly ||= pages.taskOnly.size > 0

@@ -171,8 +171,11 @@ export interface CatalogSource {
   serverDescription(caller: Caller, source: string, mayWait: boolean): Promise<RawObject>
   /** The server description from the start, as a client that declares nothing gets it. */
   startDescription(caller: Caller): RawObject
-  /** One page of a list. Throws `NoRoom` if there is no slot for a worker to ask. */
-  list(caller: Caller, source: string, method: string, cursor: string | undefined): Promise<Answer>
+  /**
+   * One page of a list. Throws `NoRoom` if there is no slot for a worker to ask.
+   * @param pages what the pages of one list are asked with, so that one worker gives all of them, if it can
+   */
+  list(caller: Caller, source: string, method: string, cursor: string | undefined, pages?: ListPages): Promise<Answer>
   /**
    * Has a list come from a worker of the caller's own group, as soon as there is one.
    * @returns the key of the source of the list, as long as that worker lives
@@ -183,6 +186,25 @@ export interface CatalogSource {
    * `isOfUse` tells whether the old list is better than none.
    */
   onStale(stale: (source: string, list: string | undefined, isOfUse: boolean) => void): void
+}
+
+/**
+ * The pages of one list, which are asked for one after the other: a cursor is of no use to another worker than the one that
+ * gave it.
+ */
+export class ListPages {
+  #onEnd: (() => void) | undefined
+
+  /** Sets what ends when no more pages are asked for. */
+  onEnd(end: () => void): void {
+    this.#onEnd = end
+  }
+
+  /** No more pages are asked for. */
+  end(): void {
+    this.#onEnd?.()
+    this.#onEnd = undefined
+  }
 }
 
 /** The lists of workers that work for one session alone, which any call of the session may change. */

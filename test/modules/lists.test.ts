@@ -66,6 +66,25 @@ test.each(['private', 'public'] as const)(
   },
 )
 
+test.each(['principal', 'call', 'shared'] as const)(
+  'one server object gives all pages of a list to a client without a session (%s)',
+  async (stateless) => {
+    const { url, counts } = await startModule({ module: join(modules, 'paged-lists.mjs'), stateless })
+    const names: unknown[] = []
+    let cursor: JsonMap = {}
+    do {
+      // Of a client that can be asked, each call has an object of its own, which ends with it.
+      const options = { id: 1, capabilities: { elicitation: { form: {} } } }
+      const { result = {} } = await responseTo(await ask(url, 'tools/list', cursor, options), 1)
+      names.push(...(result['tools'] as readonly JsonMap[]).map(({ name }) => name))
+      cursor = result['nextCursor'] === undefined ? {} : { cursor: result['nextCursor'] }
+    } while (cursor['cursor'] !== undefined)
+    expect(names).toEqual(['one', 'two', 'three'])
+    if (stateless !== 'shared')
+      await eventually('no object to be left', async () => (await counts())['servingWorkers'] === 0)
+  },
+)
+
 test('public: a list that the object of one principal announced is private to it', async () => {
   const { url } = await startModule({
     module: join(modules, 'echo-v2.mjs'),

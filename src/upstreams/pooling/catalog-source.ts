@@ -29,7 +29,7 @@ import {
 import { ClientNames } from './client-names.ts'
 import { type IsolationGroup, isCommon } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
-import { type CatalogSource, NoRoom, type OwnListSource } from '../upstream.ts'
+import { type CatalogSource, type ListPages, NoRoom, type OwnListSource } from '../upstream.ts'
 import type { NotificationRouter } from './notification-router.ts'
 
 /** Changes that catalog workers announce are passed on together, in milliseconds. */
@@ -47,6 +47,12 @@ export interface CatalogSourceNeeds {
    * no other; or all callers get the same.
    */
   readonly lists?: 'own' | 'common' | undefined
+}
+
+/** A worker that gives a list, reserved for that. */
+interface Giver {
+  readonly worker: Worker
+  readonly end: () => void
 }
 
 export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
@@ -115,6 +121,31 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     return pool.wait(group, { fairnessKey: client, clientKey: caller.session ?? '', cancel: new Cancel() })
   }
 
+  /** The workers that give lists page by page. */
+  const givers = new WeakMap<ListPages, Giver>()
+
+  /** A worker of the group that gives a list, until it ends. @param own the list, if it comes from the group's own worker */
+  const giverFor = async (group: IsolationGroup, caller: Caller, own: string | undefined): Promise<Giver> => {
+    const known = own === undefined ? undefined : group.ownLists.get(own)?.worker
+    // A worker that answers a list must not count as idle.
+    const isOwn = known !== undefined && !known.closed && known.state !== 'retiring'
+    if (isOwn) known.reserve()
+    const worker = isOwn ? known : await freeWorker(group, caller)
+    group.listsInFlight++
+    const over = worker.codec.era === 'legacy' ? worker.workFor(caller.session) : undefined
+    return {
+      worker,
+      end() {
+        group.listsInFlight--
+        worker.unreserve()
+        over?.()
+        // A late message about this list could be attributed to the next call.
+        if (group.endsAfter === 'every call' && worker.callsInFlight === 0) void worker.close()
+        pool.callEnded()
+      },
+    }
+  }
+
   const specFor = (caller: Caller, source: string): CatalogWorkerSpec => {
     const serverEra = serverEraFor(caller, source)
     // Stateless servers need no worker for each profile: the request itself names the client.
@@ -170,26 +201,24 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
         ? catalogWorker.serverDescription
         : withoutTasks(catalogWorker.serverDescription)
     },
-    async list(caller: Caller, source, method, cursor) {
+    async list(caller: Caller, source, method, cursor, pages) {
       const serverEra = serverEraFor(caller, source)
       const key = groupKeyIn(source)
       const group = serverEra.mode === 'shared' ? groups.of(caller) : key === undefined ? undefined : groups.find(key)
       if (group) {
-        const own = key === undefined ? undefined : group.ownLists.get(method)?.worker
-        // A worker that answers a list must not count as idle.
-        const isOwn = own !== undefined && !own.closed && own.state !== 'retiring'
-        if (isOwn) own.reserve()
-        const worker = isOwn ? own : await freeWorker(group, caller)
+        const before = pages && givers.get(pages)
+        const giver =
+          before && !before.worker.closed
+            ? before
+            : await giverFor(group, caller, key === undefined ? undefined : method)
+        if (pages && giver !== before) {
+          pages.end()
+          givers.set(pages, giver)
+          pages.onEnd(giver.end)
+        }
         const client = key === undefined ? { ...caller.client, info: infoIn(source) ?? ownInfo } : caller.client
-        group.listsInFlight++
-        const over = serverEra.codec.era === 'legacy' ? worker.workFor(caller.session) : undefined
-        return await listPage(worker, method, cursor, client, group.announced).finally(() => {
-          group.listsInFlight--
-          worker.unreserve()
-          over?.()
-          // A late message about this list could be attributed to the next call.
-          if (group.endsAfter === 'every call' && worker.callsInFlight === 0) void worker.close()
-          pool.callEnded()
+        return await listPage(giver.worker, method, cursor, client, group.announced).finally(() => {
+          if (!pages) giver.end()
         })
       }
       // The group has ended since the source was chosen, and its lists with it.
