@@ -41,14 +41,18 @@ export class HeldRequests {
   }
 }
 
+/** Why `closed` has fired. */
+const ended = 'the credentials have ended'
+
 /** A request as its answerers see it: `closed` fires also when its credentials end. */
 export class HeldRequest implements Inbound {
-  readonly closed: Cancel = new Cancel()
   readonly principal: Principal
   /** Its place among those that are held. */
   link: Link<HeldRequest> | undefined
   readonly #inbound: Inbound
   readonly #leave: (link: Link<HeldRequest>) => void
+  /** Made when it is asked for: a request that is answered with one text needs none. */
+  #closed: Cancel | undefined
   #body: EndableBody | undefined
   #hasEnded = false
   #refuseBody: (() => void) | undefined
@@ -57,7 +61,19 @@ export class HeldRequest implements Inbound {
     this.#inbound = inbound
     this.principal = principal
     this.#leave = leave
-    inbound.closed.onCancel(() => this.closed.cancel(inbound.closed.reason ?? 'client gone'))
+  }
+
+  get closed(): Cancel {
+    this.#closed ??= this.#newClosed()
+    return this.#closed
+  }
+
+  #newClosed(): Cancel {
+    const closed = new Cancel()
+    const { closed: client } = this.#inbound
+    if (this.#hasEnded) closed.cancel(ended)
+    else client.onCancel(() => closed.cancel(client.reason ?? 'client gone'))
+    return closed
   }
 
   get method(): string {
@@ -84,11 +100,17 @@ export class HeldRequest implements Inbound {
     return new Promise((resolve, reject) => {
       this.#refuseBody = () => reject(endedRefusal(this.principal))
       if (this.#hasEnded) this.#refuseBody()
-      this.#inbound
-        .body()
-        .then(resolve, reject)
-        // What settles the promise would keep the text as long as the request lives.
-        .finally(() => void (this.#refuseBody = undefined))
+      // What settles the promise would keep the text as long as the request lives.
+      this.#inbound.body().then(
+        (text) => {
+          this.#refuseBody = undefined
+          resolve(text)
+        },
+        (error: unknown) => {
+          this.#refuseBody = undefined
+          reject(error)
+        },
+      )
     })
   }
 
@@ -99,7 +121,7 @@ export class HeldRequest implements Inbound {
       return outbound
     }
     this.#body = new EndableBody(outbound.body, () => this.release())
-    if (this.closed.cancelled) this.#body.end()
+    if (this.#hasEnded || this.#inbound.closed.cancelled) this.#body.end()
     return { ...outbound, body: this.#body }
   }
 
@@ -113,7 +135,7 @@ export class HeldRequest implements Inbound {
     this.#hasEnded = true
     this.release()
     this.#refuseBody?.()
-    this.closed.cancel('the credentials have ended')
+    this.#closed?.cancel(ended)
     this.#body?.end()
   }
 }
