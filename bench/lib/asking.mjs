@@ -16,7 +16,7 @@ export const markOf = (tenant, count) => `of-${tenant}-${count}.`
 const marks = /of-([a-z]+)-\d+\./g
 
 /** The body of a request. */
-export const bodyOf = (method, params, id = 1) => JSON.stringify({ jsonrpc: '2.0', id, method, params })
+const bodyOf = (method, params, id = 1) => JSON.stringify({ jsonrpc: '2.0', id, method, params })
 
 /** Body and headers of a `tools/call` by a client of the stateless era. */
 export function statelessCall(name, args) {
