@@ -6,6 +6,7 @@ import { nameShape } from './name-shape.ts'
 import type { Problem } from './problem.ts'
 import { type Provided, type ProvidedSettings, type ProvidedValue, spotOf } from './provided.ts'
 import { completeSlice, plainDefault } from './slice.ts'
+import { byUpstream, checkByUpstream, mergedByUpstream, ownProblems } from './tenant-own.ts'
 
 type Tenants = NonNullable<ProvidedSettings['tenants']>
 
@@ -17,11 +18,17 @@ export function assembleTenants(tenants: Tenants = new Map()): Record<string, Te
   return Object.fromEntries(
     [...tenants.keys()].map((name) => {
       const values = Object.entries(tenantOptions).map(
-        ([key, option]) => [key, providedOf(tenants, name, key)?.value ?? plainDefault(option)] as const,
+        ([key, option]) => [key, valueOf(tenants, name, key) ?? plainDefault(option)] as const,
       )
-      return [name, completeSlice<TenantSettings>(`tenant ${name}`, tenantOptions, new Map(values))]
+      return [name, completeSlice<TenantSettings>(`tenant ${name}`, tenantOptions, new Map(values), checkByUpstream)]
     }),
   )
+}
+
+function valueOf(tenants: Tenants, name: string, key: string): unknown {
+  return byUpstream.has(key)
+    ? mergedByUpstream(tenants.get(name)?.get(key), tenants.get(standard)?.get(key))
+    : providedOf(tenants, name, key)?.value
 }
 
 /** Where a value of a tenant is from: its own section, or that of the tenant `default`; undefined if neither has one. */
@@ -30,8 +37,10 @@ export function providedOf(tenants: Tenants, name: string, key: string): Provide
 }
 
 /** What is wrong with the tenants. */
-export function checkTenants({ tenants = new Map<string, Provided>() }: ProvidedSettings): Problem[] {
+export function checkTenants(provided: ProvidedSettings): Problem[] {
+  const { tenants = new Map<string, Provided>() } = provided
   return [...tenants].flatMap(([name, own]) => [
+    ...ownProblems(name, own, provided),
     ...(nameShape.test(name) ? [] : [badName(`tenants.${name}`, name)]),
     // An empty list would read as nothing, and mean everything.
     ...[...own].flatMap(([key, value]): Problem[] => {

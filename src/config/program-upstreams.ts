@@ -6,11 +6,12 @@ import type { Provided, ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { checkOption } from './read-option.ts'
 import { shownValue } from './secret-options.ts'
 import type { CheckGiven, Rows } from './slice.ts'
+import { checkByUpstream } from './tenant-own.ts'
 import { unknownKey } from './unknown-key.ts'
 import { kindOf, upstreamKinds, upstreamRows } from './upstream-kinds.ts'
 
 /** Settings whose values may be secrets: no problem quotes one. */
-const secrets = new Set(['env', 'boundArgs'])
+const secrets = new Set(['env', 'boundArgs', 'args'])
 
 /**
  * The values of one slice of settings by key. A member that is unknown or not accepted is added to `problems`.
@@ -94,7 +95,7 @@ export function programTenants(tenants: unknown, problems: Problem[]): ReadonlyM
   return new Map(
     membersOf('tenants', tenants ?? {}, problems).map(([name, one]) => [
       name,
-      readSlice(`tenants.${name}`, one, tenantOptions, problems),
+      readSlice(`tenants.${name}`, one, tenantOptions, problems, checkByUpstream),
     ]),
   )
 }

@@ -15,6 +15,7 @@ import type { CallerFacts, ToolSessions } from '../upstreams/module/object-host.
 import { createMemoryScan } from '../upstreams/stdio/memory-scan.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import type { CreateUpstream } from './served-upstream.ts'
+import { nameIn } from './tenant-setups.ts'
 
 export interface CreateUpstreamNeeds {
   readonly limits: Pick<Settings['limits'], 'queue' | 'queueWaitMs'>
@@ -37,17 +38,17 @@ export interface CreateUpstreamNeeds {
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
   const { limits, hasOneClient, isNamed, isUnderLoad, memory, clock } = needs
   const memoryScan = createMemoryScan(clock)
-  return (name, settings) => {
-    const log = isNamed() ? logWith(needs.log, { upstream: name }) : needs.log
-    const events = isNamed() ? eventsOf(name, needs.events) : needs.events
+  return (key, settings) => {
+    const log = isNamed() ? logWith(needs.log, { upstream: key }) : needs.log
+    const events = isNamed() ? eventsOf(key, needs.events) : needs.events
     const { queue, queueWaitMs } = limits
-    const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, name)
+    const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, key)
     const surroundings = { isUnderLoad, clock, log, events }
     const common = { ...surroundings, hasOneClient, queue, queueWaitMs, memory, endSuspendedCalls }
     const upstream =
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings, memoryScan })
-        : createModuleUpstream({ ...common, settings, sessions: toolSessions(name, needs) })
+        : createModuleUpstream({ ...common, settings, sessions: toolSessions(nameIn(key), needs) })
     const { listAgeMs, onChange } = settings
     const boundArgs = Object.keys(settings.boundArgs ?? {}).length > 0 ? settings.boundArgs : undefined
     const section = createMemorySection(memory)

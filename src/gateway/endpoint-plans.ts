@@ -15,6 +15,8 @@ export interface Plan {
   readonly members: readonly string[]
   readonly view: ViewSettings
   readonly tenant: TenantView | undefined
+  /** The tenant of the settings whose upstreams are meant, where it has some of its own; undefined for those of all callers. */
+  readonly ofTenant: string | undefined
   /** Undefined: its only upstream is behind it, under its own names. */
   readonly naming: NamingSettings | undefined
 }
@@ -52,7 +54,8 @@ export function plansOf(settings: EndpointPlanSettings, tenant?: string): Readon
   const name = tenantInForce(settings, tenant)
   const own = name === undefined ? undefined : tenants[name]
   if (!own) return new Map()
-  const view: TenantView = { ...own, all: names, aliases }
+  const { upstreams: allowed, tools, prompts, resources } = own
+  const view: TenantView = { upstreams: allowed, tools, prompts, resources, all: names, aliases }
   const seen = new Set(membersOfTenant(view))
   return new Map(
     [...plans].flatMap(([at, plan]): Array<[string, Plan]> => {
@@ -60,14 +63,15 @@ export function plansOf(settings: EndpointPlanSettings, tenant?: string): Readon
       if (members.length === 0 || !endpointDecision(own, at).isAllowed) return []
       // The endpoint of one upstream has its names without prefix, however many upstreams there are.
       const isOfUpstream = plan.naming === undefined && names.length > 1
-      return [[at, { ...plan, members, tenant: view, naming: isOfUpstream ? { hasPrefix: false, aliases } : naming }]]
+      const ownNaming = isOfUpstream ? { hasPrefix: false, aliases } : naming
+      return [[at, { ...plan, members, tenant: view, ofTenant: name, naming: ownNaming }]]
     }),
   )
 }
 
 function planOf(members: readonly string[], view: ViewSettings, naming: NamingSettings): Plan {
   const isPlain = members.length === 1 && (view.tools ?? []).length === 0
-  return { members, view, tenant: undefined, naming: isPlain ? undefined : naming }
+  return { members, view, tenant: undefined, ofTenant: undefined, naming: isPlain ? undefined : naming }
 }
 
 /** Whether the same endpoint, with its router if it has one, serves both plans. */

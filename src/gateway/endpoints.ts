@@ -9,8 +9,7 @@ import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Call } from '../protocol/call.ts'
-import type { Member } from '../router/member.ts'
-import { createRouter, type Router } from '../router/router.ts'
+import { createRouter } from '../router/router.ts'
 import {
   type Behind,
   createEndpoint,
@@ -31,6 +30,8 @@ import {
 import { unknownEndpoint } from './unknown-endpoint.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
+import { nameIn, tenantIn } from './tenant-setups.ts'
+import { isIdle, type PlacedEndpoint, type TenantEndpoints } from './endpoint-scope.ts'
 import { startedServer } from './started-server.ts'
 import type { StartRoom } from './wait-for-start.ts'
 
@@ -40,18 +41,6 @@ export interface EndpointsNeeds {
   readonly shared: SharedServices
   readonly memory: MemoryBudget
 }
-
-/** An endpoint with the upstreams behind it. */
-interface Placed {
-  readonly plan: Plan
-  readonly router: Router | undefined
-  /** The members that the router was given. */
-  readonly given: readonly Member[]
-  readonly endpoint: Endpoint
-}
-
-/** The endpoints of one tenant by name; of all callers where tenants are not told apart. */
-type Scope = Map<string, Placed>
 
 /** The key of the scope of all callers. No tenant has it: tenants have scopes only where this one is not used. */
 const allCallers = ''
@@ -65,7 +54,7 @@ export class Endpoints {
   readonly #startRoom: StartRoom
   #settings: EndpointPlanSettings
   #hasTenants: boolean
-  #scopes = new Map<string, Scope>()
+  #scopes = new Map<string, TenantEndpoints>()
   /** How many of the scopes are of tenants without a name in the settings. */
   #unnamed = 0
   /** What endpoints that are made later have to know of the start. */
@@ -95,20 +84,26 @@ export class Endpoints {
     return new Refusal(tenantInForce(this.#settings, tenant) === undefined ? 'unknown_tenant' : 'overloaded')
   }
 
-  get #placed(): Placed[] {
+  get #placed(): PlacedEndpoint[] {
     return [...this.#scopes.values()].flatMap((scope) => [...scope.values()])
   }
 
-  /** The endpoints that an upstream is behind, alone or among others. */
+  /** The endpoints that an upstream is behind, by its key, alone or among others. */
   of(upstream: string): readonly Endpoint[] {
-    const placed = this.#placed.filter(({ plan }) => plan.members.includes(upstream))
+    const placed = this.#placed.filter(({ plan }) => this.#isBehind(upstream, plan))
     return placed.map(({ endpoint }) => endpoint)
   }
 
-  /** Whether a call of an endpoint may be at a worker of an upstream: at a merged one, what the call names says so. */
+  #isBehind(key: string, { members, ofTenant }: Plan): boolean {
+    const tenant = tenantIn(key)
+    return members.includes(nameIn(key)) && (tenant === undefined || tenant === ofTenant)
+  }
+
+  /** Whether a call of an endpoint may be at a worker of an upstream, by its key: at a merged one, what the call names says so. */
   mayBeAt(upstream: string, { endpoint, call }: { readonly endpoint: string; readonly call: Call }): boolean {
     const { plan, router } = this.#scopes.get(this.#keyOf(call.principal.tenant))?.get(endpoint) ?? {}
-    return plan?.members.includes(upstream) === true && (router?.memberOf(call) ?? upstream) === upstream
+    const name = nameIn(upstream)
+    return plan !== undefined && this.#isBehind(upstream, plan) && (router?.memberOf(call) ?? name) === name
   }
 
   /** How many requests wait for the start of an upstream. */
@@ -137,7 +132,7 @@ export class Endpoints {
   changed(served: ServedUpstream): void {
     for (const scope of this.#scopes.values())
       for (const [name, placed] of scope)
-        if (placed.plan.members.includes(served.name)) this.#refresh(scope, name, placed)
+        if (this.#isBehind(served.key, placed.plan)) this.#refresh(scope, name, placed)
   }
 
   /**
@@ -167,7 +162,7 @@ export class Endpoints {
     return (name, tenant) => gone.get(keyBefore(tenant))?.get(name)
   }
 
-  #replaceScope(key: string, old: Scope, plans: ReadonlyMap<string, Plan>): void {
+  #replaceScope(key: string, old: TenantEndpoints, plans: ReadonlyMap<string, Plan>): void {
     const scope = this.#add(key)
     for (const [name, plan] of plans) {
       const placed = old.get(name)
@@ -181,12 +176,12 @@ export class Endpoints {
   }
 
   /** The endpoints of a tenant, which are made if need be; undefined if it is refused, or if there are too many tenants. */
-  #scopeOf(tenant: string): Scope | undefined {
+  #scopeOf(tenant: string): TenantEndpoints | undefined {
     const key = this.#keyOf(tenant)
     return this.#scopes.get(key) ?? this.#open(key)
   }
 
-  #open(key: string): Scope | undefined {
+  #open(key: string): TenantEndpoints | undefined {
     const plans = this.#plansOf(key)
     const isRefused = this.#hasTenants && tenantInForce(this.#settings, key) === undefined
     if (isRefused || !this.#hasRoom(key)) return undefined
@@ -201,8 +196,8 @@ export class Endpoints {
     return scope
   }
 
-  #add(key: string): Scope {
-    const scope: Scope = new Map()
+  #add(key: string): TenantEndpoints {
+    const scope: TenantEndpoints = new Map()
     this.#scopes.set(key, scope)
     if (this.#isUnnamed(key)) this.#unnamed++
     return scope
@@ -216,10 +211,7 @@ export class Endpoints {
   #hasRoom(key: string): boolean {
     if (!this.#isUnnamed(key) || this.#unnamed < maxUnnamed) return true
     for (const [other, scope] of this.#scopes) {
-      const isIdle = [...scope.values()].every(
-        ({ endpoint }) => endpoint.calls === 0 && endpoint.lasting.subscriptions.count === 0,
-      )
-      if (!isIdle || !this.#isUnnamed(other)) continue
+      if (!isIdle(scope) || !this.#isUnnamed(other)) continue
       for (const { router } of scope.values()) router?.release()
       this.#scopes.delete(other)
       this.#unnamed--
@@ -233,9 +225,9 @@ export class Endpoints {
   }
 
   /** Puts other upstreams behind an endpoint whose plan is the same, if there are others. */
-  #refresh(scope: Scope, name: string, placed: Placed): void {
+  #refresh(scope: TenantEndpoints, name: string, placed: PlacedEndpoint): void {
     const { router, endpoint } = placed
-    const members = this.#membersOf(placed.plan.members)
+    const members = this.#membersOf(placed.plan)
     const [only] = members
     const given = members.map(({ member }) => member)
     const isOther = router
@@ -247,24 +239,26 @@ export class Endpoints {
   }
 
   /** Puts an endpoint in place, and tells its clients what is known of the starts. */
-  #place(scope: Scope, name: string, placed: Placed): void {
+  #place(scope: TenantEndpoints, name: string, placed: PlacedEndpoint): void {
     scope.set(name, placed)
-    const members = this.#membersOf(placed.plan.members)
+    const members = this.#membersOf(placed.plan)
     const { startWait, subscriptions } = placed.endpoint.lasting
+    const { upstreams } = this.#needs
     if (members.some(({ standing }) => standing === 'started')) {
-      startWait.started(startedServer(members))
+      // One that is started now for a tenant is the same server as that of all others.
+      startWait.started(startedServer(members.map((one) => (one.facts ? one : (upstreams.get(one.name) ?? one)))))
       subscriptions.started()
     } else if (members.every(({ standing }) => standing === 'failed'))
       startWait.fail(new Refusal('upstream_unavailable'))
   }
 
   /** @param old the endpoint whose place it takes */
-  #create(name: string, plan: Plan, old?: Placed): Placed {
+  #create(name: string, plan: Plan, old?: PlacedEndpoint): PlacedEndpoint {
     const { shared, memory } = this.#needs
     const { clock, log, settings } = shared
     const { limits } = settings
     const { view, naming, tenant } = plan
-    const members = this.#membersOf(plan.members)
+    const members = this.#membersOf(plan)
     const given = members.map(({ member }) => member)
     const router =
       naming &&
@@ -293,7 +287,7 @@ export class Endpoints {
     return createOperationOf(behind, () => this.#settings)
   }
 
-  #membersOf(names: readonly string[]): readonly ServedUpstream[] {
-    return names.flatMap((name) => this.#needs.upstreams.get(name) ?? [])
+  #membersOf({ members, ofTenant }: Pick<Plan, 'members' | 'ofTenant'>): readonly ServedUpstream[] {
+    return members.flatMap((name) => this.#needs.upstreams.forTenant(name, ofTenant) ?? [])
   }
 }

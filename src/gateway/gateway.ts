@@ -106,7 +106,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     events,
   })
   const upstreams = new ServedUpstreams({
-    setups: settings.upstreams,
+    settings,
     create,
     createControl: (own) =>
       new UpstreamControl({ ...own, queue: settings.limits.queue, clock, log: logOf(own.name), events }),
@@ -281,7 +281,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       return drain.count
     },
     acceptDefinitions: (name, hashes) => upstreams.get(name)?.catalog.acceptDefinitions(hashes),
-    operations: (name) => upstreams.get(name)?.control,
+    operations: (name) => upstreams.operations(name),
     upstreamStates: () => upstreamStates(upstreams.all),
     health: (reader) => healthReport(state(), upstreams.all, { ...needs, ...inForce, isNamed, reader }, clock),
     async drain() {

@@ -44,7 +44,7 @@ export interface UpstreamReport {
 /** The facts of a gateway of which at least one upstream has started. */
 export async function gatewayFacts(upstreams: readonly ServedUpstream[], startMs: number): Promise<GatewayFacts> {
   const reports: ReadonlyArray<readonly [string, UpstreamReport]> = await Promise.all(
-    upstreams.map(async (served) => [served.name, await reportOf(served)] as const),
+    upstreams.map(async (served) => [served.key, await reportOf(served)] as const),
   )
   const started = upstreams.flatMap(({ facts }) => facts ?? [])
   const [first] = started
@@ -128,7 +128,7 @@ export async function healthReport(
     upstreams.map(async (served): Promise<readonly [string, HealthCheck]> => {
       const startedMs = clock.now()
       const found = await served.health()
-      return [isNamed ? served.name : unnamed, { ...found, ms: clock.now() - startedMs }]
+      return [isNamed ? served.key : unnamed, { ...found, ms: clock.now() - startedMs }]
     }),
   )
   const good = checks.filter(([, { ok }]) => ok).length
@@ -145,7 +145,7 @@ export async function healthReport(
     memory: state.memory,
     counts: state.counts,
     ...(isNamed && {
-      upstreams: Object.fromEntries(upstreams.map((served) => [served.name, served.counts()])),
+      upstreams: Object.fromEntries(upstreams.map((served) => [served.key, served.counts()])),
     }),
   }
   return asked.reader === 'anyone' && tellsCallersApart(asked) ? reportForAnyone(report) : report

@@ -24,7 +24,7 @@ function report(standings: Record<string, Standing>): {
   const lateStarts = new LateStarts(log, createEvents(), clock)
   const upstreams = {
     get all() {
-      return Object.entries(standings).map(([name, standing]) => ({ name, standing }) as ServedUpstream)
+      return Object.entries(standings).map(([name, standing]) => ({ key: name, name, standing }) as ServedUpstream)
     },
   }
   const reports = Object.entries(standings).map(([name, standing]) => [name, { standing }])

@@ -46,13 +46,13 @@ export class LateStarts {
 
   /** A start that has failed has a line of its own. */
   #warn(upstreams: readonly ServedUpstream[]): void {
-    const missing = upstreams.filter(({ standing }) => standing === 'starting').map(({ name }) => name)
+    const missing = upstreams.filter(({ standing }) => standing === 'starting').map(({ key }) => key)
     if (missing.length > 0) this.#log.warn({ missing }, 'some servers take long to start')
   }
 
   /** An upstream has started, or could not be started. */
   changed(served: ServedUpstream): void {
-    const { name, standing } = served
+    const { key: name, standing } = served
     if (!this.#known || this.#known.has(name) || standing !== 'started') return
     this.#known.add(name)
     reportOf(served).then(

@@ -161,7 +161,7 @@ export function createOverview(needs: OverviewNeeds): Overview {
           ageMs: Math.max(0, clock.now() - startedMs),
         }
       }),
-    upstreamCounts: () => upstreams.all.map((served) => [served.name, served.counts()] as const),
+    upstreamCounts: () => upstreams.all.map((served) => [served.key, served.counts()] as const),
     counts: () => state().counts,
     tenantLimits: () => needs.rateLimits.view(),
     tenantUse: () => needs.tenantUse.view(),

@@ -12,6 +12,8 @@ import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
 import { createReloadTurns, type WantedReload, type Turn } from './reload-turns.ts'
 import { changeable } from './served-upstream.ts'
+import { setupFor, tenantIn } from './tenant-setups.ts'
+import type { UpstreamSetup } from '../upstreams/options.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 
 /** What a reload has done. Names of upstreams and endpoints, in the order of the settings. */
@@ -77,7 +79,11 @@ export function createReload(needs: ReloadNeeds): Reload {
     const { upstreams: before } = inForce.settings
     const adjusted = report.kept.filter((name) => !isDeepStrictEqual(before[name], next.upstreams[name]))
     const takeIdentity = prepareIdentity(identity, next)
-    const setups = Object.entries(next.upstreams).filter(([name]) => changed.includes(name) || added.includes(name))
+    const ofTenants = changedOfTenants(upstreams, next, replaced)
+    const setups = [
+      ...Object.entries(next.upstreams).filter(([name]) => changed.includes(name) || added.includes(name)),
+      ...ofTenants.prepared,
+    ]
     const prepared = await upstreams.prepare(setups, turn.interrupted)
     try {
       turn.commit()
@@ -88,15 +94,16 @@ export function createReload(needs: ReloadNeeds): Reload {
     // From here on without a pause: a request finds either all of the old settings or all of the new ones.
     const { upstreams: setupsInForce, endpoints: views, aliases, tenants } = next
     for (const served of upstreams.all) {
-      const setup = setupsInForce[served.name]
-      if (setup && report.kept.includes(served.name)) served.resize(setup)
+      const setup = ofTenants.kept.get(served.key) ?? setupsInForce[served.key]
+      if (setup && (ofTenants.kept.has(served.key) || report.kept.includes(served.key))) served.resize(setup)
     }
     const taken = { upstreams: setupsInForce, endpoints: views, aliases, tenants, auth: next.auth }
     inForce.settings = { ...inForce.settings, ...taken }
     // A replacement of upstreams alone has nothing to take over, and `auth` may have been changed meanwhile.
     if (settings) takeIdentity()
-    const endpointsOf = new Map(upstreams.all.map((served) => [served, endpoints.of(served.name)]))
-    const retired = upstreams.put(Object.keys(setupsInForce), prepared)
+    const endpointsOf = new Map(upstreams.all.map((served) => [served, endpoints.of(served.key)]))
+    const keys = [...Object.keys(setupsInForce), ...ofTenants.kept.keys(), ...ofTenants.prepared.map(([key]) => key)]
+    const retired = upstreams.put(keys, prepared, inForce.settings)
     const gone = endpoints.replace(inForce.settings)
     rateLimits.replace(tenants)
     tenantUse.replace(tenants)
@@ -176,14 +183,38 @@ function compareSettings(current: Settings, next: Settings, replaced: readonly s
   }
 }
 
+/** Upstreams of one tenant alone that run: those that stay as they are, and what takes the place of others. */
+interface OfTenants {
+  readonly kept: ReadonlyMap<string, UpstreamSetup>
+  readonly prepared: ReadonlyArray<readonly [key: string, setup: UpstreamSetup]>
+}
+
+/** @param replaced names of upstreams, or keys, that count as changed */
+function changedOfTenants(
+  upstreams: Pick<ServedUpstreams, 'all'>,
+  next: Settings,
+  replaced: readonly string[],
+): OfTenants {
+  const kept = new Map<string, UpstreamSetup>()
+  const prepared: Array<readonly [string, UpstreamSetup]> = []
+  for (const { key, name, setup: before } of upstreams.all) {
+    const tenant = tenantIn(key)
+    const setup = tenant === undefined ? undefined : setupFor(next, name, tenant)
+    if (!setup) continue
+    const isReplaced = replaced.includes(key) || replaced.includes(name)
+    if (!isReplaced && isDeepStrictEqual(withoutSize(before), withoutSize(setup))) kept.set(key, setup)
+    else prepared.push([key, setup])
+  }
+  return { kept, prepared }
+}
+
 /** The settings of upstreams but for those that a running one can change: how many workers it has, and what stands in front of it. */
 function withoutSizes(upstreams: Settings['upstreams']): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(upstreams).map(([name, setup]) => [
-      name,
-      Object.fromEntries(Object.entries(setup).filter(([key]) => !changeable.has(key))),
-    ]),
-  )
+  return Object.fromEntries(Object.entries(upstreams).map(([name, setup]) => [name, withoutSize(setup)]))
+}
+
+function withoutSize(setup: UpstreamSetup): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(setup).filter(([key]) => !changeable.has(key)))
 }
 
 function compareNames(

@@ -8,14 +8,15 @@ import { callAtFormer, type FormerUpstream, maxFormer, type RemovedUpstreams } f
 import type { Member } from '../router/member.ts'
 import { namedAt, type NamedByRequest } from '../router/target.ts'
 import { wallMs } from '../base/clock.ts'
+import { nameIn } from './tenant-setups.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
 import type { Call } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 
-/** What makes an upstream and its catalogue out of settings; nothing runs before its start. */
+/** What makes an upstream and its catalogue out of settings, by its key; nothing runs before its start. */
 export type CreateUpstream = (
-  name: string,
+  key: string,
   setup: UpstreamSetup,
 ) => {
   readonly upstream: Upstream
@@ -28,6 +29,9 @@ export type CreateUpstream = (
 export const changeable: ReadonlySet<string> = new Set(['pool', 'spares', ...Object.keys(controlOptions)])
 
 export class ServedUpstream {
+  /** What operators, the log and figures call it: its name, or with a tenant `github@acme` if it is for that one alone. */
+  readonly key: string
+  /** What clients call it. */
   readonly name: string
   readonly #setup: UpstreamSetup
   /** What stands in front of its calls, and of those of others of its name. */
@@ -50,7 +54,7 @@ export class ServedUpstream {
 
   /** @param removed the upstreams that were removed before, and later */
   constructor(
-    name: string,
+    key: string,
     setup: UpstreamSetup,
     control: UpstreamControl,
     create: CreateUpstream,
@@ -58,8 +62,9 @@ export class ServedUpstream {
   ) {
     // A copy that can be changed: the upstream reads its size there.
     this.#setup = { ...setup }
-    const { upstream, catalog, release } = create(name, this.#setup)
-    this.name = name
+    const { upstream, catalog, release } = create(key, this.#setup)
+    this.key = key
+    this.name = nameIn(key)
     this.control = control
     this.behind = upstream
     this.upstream = withCall(upstream, (call) => {

@@ -1,6 +1,6 @@
 /**
- * All upstreams of a gateway, by name: starts them at the same time, tries those again whose start fails, and ends them.
- * One that cannot be started delays no other one.
+ * All upstreams of a gateway, by key: starts them at the same time, tries those again whose start fails, and ends them.
+ * One that cannot be started delays no other one. Those of one tenant (tenant-setups.ts) are started when it comes.
  */
 import { type BackOff, backOffMs, withJitter } from '../base/backoff.ts'
 import { type Clock, pauseUnless } from '../base/clock.ts'
@@ -12,19 +12,22 @@ import { within } from '../catalog/within.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamControlNeeds } from '../upstreams/control/upstream-control-needs.ts'
+import type { UpstreamOperations } from '../upstreams/control/operations.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
-import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 import { learnCommonLists } from './common-lists.ts'
 import { ReloadError } from './reload-error.ts'
 import { RemovedUpstreams } from './former-upstreams.ts'
-import { startErrorOf } from './start-error.ts'
+import { inShort, startErrorOf } from './start-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
+import { holdAs, operationsOf } from './operations-of.ts'
+import { keyOfTenant, setupFor, type TenantSetups } from './tenant-setups.ts'
 import { UpstreamControls } from './upstream-controls.ts'
 
 type ControlOfName = Pick<UpstreamControlNeeds, 'name' | 'line' | 'current' | 'isIdempotent'>
 
 export interface ServedUpstreamsNeeds {
-  readonly setups: Readonly<Record<string, UpstreamSetup>>
+  /** The upstreams at the start, and what tenants have of their own there. */
+  readonly settings: TenantSetups
   readonly create: CreateUpstream
   /** Makes what stands in front of the calls of a name. */
   readonly createControl: (needs: ControlOfName) => UpstreamControl
@@ -46,7 +49,8 @@ const startPauses: BackOff = { firstMs: 1000, longestMs: 60_000 }
 
 export class ServedUpstreams {
   readonly #needs: ServedUpstreamsNeeds
-  readonly #byName = new Map<string, ServedUpstream>()
+  readonly #byKey = new Map<string, ServedUpstream>()
+  #settings: TenantSetups
   readonly #controls: UpstreamControls
   /** Fires at the close: ends pauses. */
   readonly #closed = new Cancel()
@@ -63,24 +67,56 @@ export class ServedUpstreams {
       needs.createControl({
         name,
         line,
-        current: () => this.#byName.get(name)?.behind,
-        isIdempotent: (call) => this.#byName.get(name)?.isIdempotent(call) === true,
+        current: () => this.#byKey.get(name)?.behind,
+        isIdempotent: (call) => this.#byKey.get(name)?.isIdempotent(call) === true,
       }),
     )
-    for (const [name, setup] of Object.entries(needs.setups)) this.#byName.set(name, this.#make(name, setup))
+    this.#settings = needs.settings
+    for (const [name, setup] of Object.entries(needs.settings.upstreams)) this.#byKey.set(name, this.#make(name, setup))
     this.#applyLimits()
   }
 
-  #make(name: string, setup: UpstreamSetup): ServedUpstream {
-    return new ServedUpstream(name, setup, this.#controls.of(name), this.#needs.create, this.#removed)
+  #make(key: string, setup: UpstreamSetup): ServedUpstream {
+    return new ServedUpstream(key, setup, this.#controls.of(key), this.#needs.create, this.#removed)
   }
 
-  get(name: string): ServedUpstream | undefined {
-    return this.#byName.get(name)
+  get(key: string): ServedUpstream | undefined {
+    return this.#byKey.get(key)
+  }
+
+  /** What an operator can do with an upstream, by its key; by the name of one, with those of tenants as well. */
+  operations(key: string): UpstreamOperations | undefined {
+    const control = this.#byKey.get(key)?.control
+    const named = (): UpstreamOperations[] =>
+      this.all.flatMap((one) => (one.key === key || one.name === key ? one.control : []))
+    return control && operationsOf(control, named)
+  }
+
+  /**
+   * The upstream of a name for the callers of a tenant: one for them alone, if the tenant has something of its own there;
+   * it is started now if it is not there yet.
+   * @param tenant as the settings name it; undefined where tenants are not told apart
+   */
+  forTenant(name: string, tenant: string | undefined): ServedUpstream | undefined {
+    const setup = tenant === undefined ? undefined : setupFor(this.#settings, name, tenant)
+    if (tenant === undefined || !setup) return this.#byKey.get(name)
+    const key = keyOfTenant(name, tenant)
+    return this.#byKey.get(key) ?? this.#open(key, setup)
+  }
+
+  #open(key: string, setup: UpstreamSetup): ServedUpstream {
+    const served = this.#make(key, setup)
+    this.#byKey.set(key, served)
+    this.#applyLimits()
+    const ofAll = this.#byKey.get(served.name)?.control.state()
+    if (ofAll) holdAs(served.control, ofAll)
+    if (this.#closed.cancelled) void served.close()
+    else this.#start(served, () => {}).catch((error: unknown) => this.#tryAgain(served, error))
+    return served
   }
 
   get all(): readonly ServedUpstream[] {
-    return [...this.#byName.values()]
+    return [...this.#byKey.values()]
   }
 
   /**
@@ -105,30 +141,30 @@ export class ServedUpstreams {
     try {
       const { serverEras } = await served.start(discovered)
       // A merged list does not wait for long for each of its parts.
-      if (this.#byName.size > 1) void learnCommonLists(serverEras, served.catalog)
+      if (this.#byKey.size > 1) void learnCommonLists(serverEras, served.catalog)
     } finally {
-      if (this.#byName.get(served.name) === served) this.#needs.changed(served)
+      if (this.#byKey.get(served.key) === served) this.#needs.changed(served)
     }
   }
 
   /** Starts new upstreams in the place of one whose start has failed, until one starts. */
   async #tryAgain(failed: ServedUpstream, error: unknown): Promise<void> {
     const { clock, log, changed } = this.#needs
-    const { name, setup } = failed
+    const { key, setup } = failed
     let reason = error
     void failed.close()
     for (let failures = 1; ; failures++) {
       const pauseMs = Math.round(withJitter(backOffMs(startPauses, failures)))
-      log.warn({ upstream: name, again_ms: pauseMs, 'err.message': inShort(reason) }, 'the server could not be started')
+      log.warn({ upstream: key, again_ms: pauseMs, 'err.message': inShort(reason) }, 'the server could not be started')
       await pauseUnless([this.#closed], clock, pauseMs)
-      if (this.#closed.cancelled || this.#byName.get(name) !== failed) return
-      const next = this.#make(name, setup)
+      if (this.#closed.cancelled || this.#byKey.get(key) !== failed) return
+      const next = this.#make(key, setup)
       next.succeed(failed)
       this.#others.add(next)
       try {
         await this.#startToReplace(next)
-        if (this.#byName.get(name) === failed) {
-          this.#byName.set(name, next)
+        if (this.#byKey.get(key) === failed) {
+          this.#byKey.set(key, next)
           changed(next)
         } else void next.close()
         return
@@ -151,10 +187,10 @@ export class ServedUpstreams {
     setups: ReadonlyArray<readonly [string, UpstreamSetup]>,
     interrupted: Cancel,
   ): Promise<readonly ServedUpstream[]> {
-    const names = new Set(setups.map(([name]) => name))
-    const inVain = [...this.#inVain].filter(({ name }) => names.has(name))
+    const keys = new Set(setups.map(([key]) => key))
+    const inVain = [...this.#inVain].filter(({ key }) => keys.has(key))
     if (inVain.length > 0) await unlessCancelled(interrupted, Promise.all(inVain.map((served) => served.close())))
-    const prepared = setups.map(([name, setup]) => this.#make(name, setup))
+    const prepared = setups.map(([key, setup]) => this.#make(key, setup))
     for (const served of prepared) this.#others.add(served)
     try {
       await unlessCancelled(interrupted, Promise.all(prepared.map((one) => this.#startForReload(one))))
@@ -169,9 +205,9 @@ export class ServedUpstreams {
     try {
       await this.#startToReplace(served)
     } catch (cause) {
-      const { name } = served
-      const message = `the upstream ${name} could not be started, so nothing was changed: ${inShort(cause)}`
-      throw new ReloadError(message, { upstream: name, cause })
+      const { key } = served
+      const message = `the upstream ${key} could not be started, so nothing was changed: ${inShort(cause)}`
+      throw new ReloadError(message, { upstream: key, cause })
     }
   }
 
@@ -185,26 +221,28 @@ export class ServedUpstreams {
   }
 
   /**
-   * Puts upstreams in place under their names: those that are kept, and those that were prepared.
-   * @param names in their order
+   * Puts upstreams in place under their keys: those that are kept, and those that were prepared.
+   * @param keys in their order
+   * @param settings by which upstreams of tenants are opened from now on
    * @returns those that have lost their place
    */
-  put(names: readonly string[], prepared: readonly ServedUpstream[]): readonly ServedUpstream[] {
-    const before = new Map(this.#byName)
-    const given = new Map(prepared.map((served) => [served.name, served]))
-    this.#byName.clear()
-    for (const name of names) {
-      const [next, last] = [given.get(name), before.get(name)]
+  put(keys: readonly string[], prepared: readonly ServedUpstream[], settings: TenantSetups): readonly ServedUpstream[] {
+    this.#settings = settings
+    const before = new Map(this.#byKey)
+    const given = new Map(prepared.map((served) => [served.key, served]))
+    this.#byKey.clear()
+    for (const key of keys) {
+      const [next, last] = [given.get(key), before.get(key)]
       if (next && last) next.succeed(last)
       const served = next ?? last
-      if (served) this.#byName.set(name, served)
+      if (served) this.#byKey.set(key, served)
     }
     for (const served of prepared) this.#others.delete(served)
     this.#applyLimits()
     this.#forgetControls()
-    for (const { name, facts } of before.values())
-      if (!this.#byName.has(name) && facts?.instance !== undefined) this.#removed.add(facts.instance)
-    return [...before.values()].filter((served) => this.#byName.get(served.name) !== served)
+    for (const { key, facts } of before.values())
+      if (!this.#byKey.has(key) && facts?.instance !== undefined) this.#removed.add(facts.instance)
+    return [...before.values()].filter((served) => this.#byKey.get(served.key) !== served)
   }
 
   /** Closes an upstream that has no place, once it has no calls any more, at the latest after `ms` milliseconds. */
@@ -233,32 +271,23 @@ export class ServedUpstreams {
   }
 
   #applyLimits(): void {
-    this.#controls.apply(new Map(Array.from(this.#byName, ([name, { setup }]) => [name, setup])))
+    this.#controls.apply(new Map(Array.from(this.#byKey, ([name, { setup }]) => [name, setup])))
   }
 
   /** Forgets what an operator did at names that no upstream has any more, or is about to get. */
   #forgetControls(): void {
     const coming = [...this.#others].filter((served) => !this.#inVain.has(served))
-    this.#controls.keepOnly(new Set([...this.#byName.keys(), ...coming.map(({ name }) => name)]))
+    this.#controls.keepOnly(new Set([...this.#byKey.keys(), ...coming.map(({ key }) => key)]))
   }
 
   /** The figures of all upstreams together. */
   counts(): Readonly<Record<string, number>> {
-    return sumCounts(Array.from(this.#byName.values(), (served) => served.counts()))
+    return sumCounts(Array.from(this.#byKey.values(), (served) => served.counts()))
   }
 
   async close(how?: { readonly force?: boolean }): Promise<void> {
     this.#closed.cancel('the gateway is closed')
     this.#controls.close()
-    await Promise.all([...this.#byName.values(), ...this.#others].map((served) => served.close(how)))
+    await Promise.all([...this.#byKey.values(), ...this.#others].map((served) => served.close(how)))
   }
-}
-
-/** Why a server could not be started, in one line. */
-export function inShort(reason: unknown): string {
-  if (reason instanceof CommandStartError) {
-    const { message, exit, command } = reason
-    return `${message}${exit === undefined ? '' : ` (${exit})`}: ${command}`
-  }
-  return reason instanceof Error ? reason.message : String(reason)
 }

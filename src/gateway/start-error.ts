@@ -1,4 +1,5 @@
 /** The error of a start after which no upstream serves. */
+import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 
 /** None of several upstreams could be started. */
@@ -24,4 +25,13 @@ export function startErrorOf(names: readonly string[], errors: readonly unknown[
   )
   if (failures.length < errors.length) return errors.find((error) => !(error instanceof UpstreamStartError))
   return failures.length === 1 ? failures[0]?.error : new UpstreamsStartError(failures)
+}
+
+/** Why a server could not be started, in one line. */
+export function inShort(reason: unknown): string {
+  if (reason instanceof CommandStartError) {
+    const { message, exit, command } = reason
+    return `${message}${exit === undefined ? '' : ` (${exit})`}: ${command}`
+  }
+  return reason instanceof Error ? reason.message : String(reason)
 }

@@ -3,7 +3,7 @@ import type { HeldDefinition } from '../catalog/definitions.ts'
 import type { Settings } from '../config/settings.ts'
 import { reportOf } from './health.ts'
 import type { ServedUpstream } from './served-upstream.ts'
-import { inShort } from './served-upstreams.ts'
+import { inShort } from './start-error.ts'
 
 /** An upstream. Its texts are for the operator alone: they may hold what its server says. */
 export interface UpstreamState {
@@ -33,7 +33,7 @@ export async function upstreamStates(upstreams: readonly ServedUpstream[]): Prom
       const [{ standing, tools }, { ok, detail }] = await Promise.all([reportOf(served), served.health()])
       const failure = served.standing === 'failed' ? inShort(served.failure) : undefined
       return {
-        name: served.name,
+        name: served.key,
         kind: served.setup.kind,
         standing,
         tools,

@@ -1,6 +1,10 @@
-/** The settings of a tenant: what its callers may use, and how fast. */
+/** The settings of a tenant: what its callers may use, with what, and how fast. */
+import type { JsonObject } from '../base/json.ts'
 import type { OptionTable, Shape } from '../base/option.ts'
 import { readPair, readQuota, readRate } from './rate-text.ts'
+
+/** Something for each of some upstreams, by name. */
+export type OfUpstreams<Value> = Readonly<Record<string, Value>>
 
 export interface TenantSettings {
   /** Patterns of the names of upstreams of which the tenant may use everything, unless another list narrows it down. */
@@ -11,6 +15,10 @@ export interface TenantSettings {
   readonly tools: readonly string[]
   readonly prompts: readonly string[]
   readonly resources: readonly string[]
+  /** Variables for its own workers of an upstream, by the name of that; undefined: none. Never those of another tenant. */
+  readonly env: OfUpstreams<Readonly<Record<string, string>>> | undefined
+  /** Arguments that its calls of tools get, by the name of the upstream, in place of what clients say; undefined: none. */
+  readonly args: OfUpstreams<JsonObject> | undefined
   /** Clients at once: sessions, and exchanges of clients without a session. */
   readonly maxConnections: number
   /** Calls in flight. */
@@ -106,6 +114,20 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     default: [],
     shape: names,
     why: 'Without patterns, every endpoint at which the tenant may use something.',
+  },
+  env: {
+    kind: 'given',
+    about:
+      'Variables for servers, by the name of the server: `env: { github: { GITHUB_TOKEN: "${ACME_TOKEN}" } }`. They win over those of the server itself. The tenant then has processes of its own there, which work for no other one.',
+    default: { derived: 'none' },
+    why: 'Credentials are those of one tenant. A server has the same for all until you say otherwise.',
+  },
+  args: {
+    kind: 'given',
+    about:
+      'Arguments of the tools of servers, by the name of the server, that you decide: `args: { github: { org_id: acme } }`. Those of the server itself (`boundArgs`) win. As with them, clients neither see such an argument nor can give another value. The tenant then has processes of its own there.',
+    default: { derived: 'none' },
+    why: 'What a tenant may choose is up to you.',
   },
   maxConnections: {
     kind: 'count',

@@ -12,6 +12,8 @@ const aList = 'a list (arguments of the program) or a mapping (arguments of its 
 const bound =
   'arguments that each call of a tool gets that has them, whatever clients say. They are not shown to clients.'
 
+const variables = z.record(text.regex(/^[A-Za-z_][A-Za-z0-9_]*$/), text)
+
 const shapes: Readonly<Record<string, z.ZodType>> = {
   module: text.meta({
     description: 'The path of a JavaScript or TypeScript module that exports a function which makes an SDK server.',
@@ -37,16 +39,36 @@ const shapes: Readonly<Record<string, z.ZodType>> = {
       anyOf: [{ type: 'array', items: { type: asText } }, { type: 'object' }],
     }),
   boundArgs: z.record(text, z.unknown()).meta({ description: bound.replace('arguments', 'Arguments') }),
-  env: z.record(text.regex(/^[A-Za-z_][A-Za-z0-9_]*$/), text).meta({
+  env: variables.meta({
     description:
       'Variables for the server, beside the few that every program needs. For secrets: ${NAME} or ${file:path}.',
     additionalProperties: { type: asText },
   }),
 }
 
+/** What a tenant has of its own at upstreams, by the name of the upstream. */
+const ofTenants: Readonly<Record<string, z.ZodType>> = {
+  env: z.record(text, variables.meta({ additionalProperties: { type: asText } })).meta({
+    description:
+      'Variables for processes of the tenant alone, by the name of the server. For secrets: ${NAME} or ${file:path}.',
+  }),
+  args: z.record(text, z.record(text, z.unknown())).meta({
+    description: `By the name of the server, ${bound}`,
+  }),
+}
+
 /** The shape of a row that is no single value. @param key its key in the settings of an upstream */
 export function givenShape(key: string): z.ZodType {
-  const shape = shapes[key]
+  return shapeIn(shapes, key)
+}
+
+/** The same of a tenant. */
+export function tenantShape(key: string): z.ZodType {
+  return shapeIn(ofTenants, key)
+}
+
+function shapeIn(all: Readonly<Record<string, z.ZodType>>, key: string): z.ZodType {
+  const shape = all[key]
   if (!shape) throw new Error(`a file has no shape for ${key}`)
   return shape.optional()
 }

@@ -11,7 +11,7 @@ import { type FilePlace, type Problem, whereOf, withWays } from '../problem.ts'
 import type { Provided, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { readMarked, writeValue } from '../read-option.ts'
 import { meantUnit } from '../suggest-value.ts'
-import { kindOf, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
+import { kindOf, upstreamKinds } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
 import { placeOf, type TextSpan, wordAt } from './frame.ts'
@@ -22,15 +22,16 @@ import { PutInValues } from './put-in-values.ts'
 import {
   endpointMembers,
   membersOfKind,
+  membersOfOthers,
   type PlacedMember,
   tenantMembers,
   textsOf,
-  upstreamMembers,
 } from './structure.ts'
 import { type StructureProblem, structureProblems, unknownMappings } from './structure-problems.ts'
 import { secretSpots } from './secret-spots.ts'
 import { maxMessage, showWord } from './show-word.ts'
 import type { FileSource, ReadFile } from './file-source.ts'
+import { tenantParts } from './tenant-values.ts'
 import { workspaceOf } from './workspace.ts'
 import { sharedOptions } from '../schema.ts'
 
@@ -61,11 +62,16 @@ class FileReader implements ReadFile {
   readonly #secrets: readonly TextSpan[]
   readonly #spots: ReadonlyMap<string, Spot>
   readonly #putIn: PutInValues
+  /** Reads what is written as JSON. */
+  readonly #json: ReturnType<typeof jsonReader>
 
   constructor(source: FileSource, yaml: YamlText, spots: ReadonlyMap<string, Spot>, hidden: readonly TextSpan[]) {
     this.#source = source
     this.#secrets = [...yaml.secrets, ...hidden]
     this.#spots = spots
+    this.#json = jsonReader(spots, (at, { fault, accepted }) =>
+      this.#add('config_number', this.#fileValueAt(at), this.#named(at), fault, accepted),
+    )
     this.#putIn = new PutInValues(yaml.putIn)
   }
 
@@ -88,8 +94,7 @@ class FileReader implements ReadFile {
     const [upstreams, endpoints] = [fileValueAt(value, ['upstreams']), fileValueAt(value, ['endpoints'])]
     for (const name of namesIn(upstreams)) this.#upstream(value, name)
     for (const name of namesIn(endpoints)) this.#endpoint(value, name)
-    for (const name of namesIn(fileValueAt(value, ['tenants'])))
-      if (nameShape.test(name)) this.tenants.set(name, this.#members(value, ['tenants', name], tenantMembers))
+    for (const name of namesIn(fileValueAt(value, ['tenants']))) if (nameShape.test(name)) this.#tenant(value, name)
     this.aliases = new Map(Object.entries(textsOfMembers(membersOf(fileValueAt(value, ['aliases'])))))
     for (const alias of this.aliases.keys()) this.aliasPlaces.set(alias, this.#place(this.#keyAt(['aliases', alias])))
     if (namesIn(upstreams).length === 0 && this.problems.length === 0)
@@ -103,11 +108,7 @@ class FileReader implements ReadFile {
     const kind = kindOf(namesIn(fileValueAt(value, base)))
     for (const { key, option, path } of membersOfKind(kind))
       if (option.kind !== 'given') this.#option(value, [...base, ...path.split('.')], key, option, set)
-    for (const { key, path } of upstreamMembers) {
-      const place = [...base, ...path.split('.')]
-      const found = fileValueAt(value, place)
-      if (Object.hasOwn(upstreamRows(kind), key) || found === undefined || (key === 'args' && isMembers(found)))
-        continue
+    for (const place of membersOfOthers(value, base, kind))
       this.#add(
         'config_unknown_key',
         this.#keyAt(place),
@@ -115,7 +116,6 @@ class FileReader implements ReadFile {
         `is nothing for an upstream with ${upstreamKinds[kind].mark}`,
         [...new Set(membersOfKind(kind).map((member) => member.path.split('.')[0]))].join(', '),
       )
-    }
     if (kind === 'module') this.#module(value, base, values)
     else this.#command(value, base, values)
     this.#bound(value, base, set)
@@ -134,7 +134,15 @@ class FileReader implements ReadFile {
     } else if (nameShape.test(name)) this.endpoints.set(name, values)
   }
 
-  #members(value: FileValue, base: Path, members: readonly PlacedMember[]): Provided {
+  #tenant(value: FileValue, name: string): void {
+    const base = ['tenants', name]
+    const values = this.#members(value, base, tenantMembers)
+    const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
+    for (const part of tenantParts(value, base, this.#json)) this.#set(set, part.key, part.path, part.value, '')
+    this.tenants.set(name, values)
+  }
+
+  #members(value: FileValue, base: Path, members: readonly PlacedMember[]): Map<string, ProvidedValue> {
     const values = new Map<string, ProvidedValue>()
     for (const { key, option, path } of members)
       this.#option(value, [...base, ...path.split('.')], key, option, (name, found) => void values.set(name, found))
@@ -177,9 +185,7 @@ class FileReader implements ReadFile {
       const fault = `is the same option as ${path.join('.')}, if it is a mapping`
       this.#add('config_structure', this.#keyAt(second), second.join('.'), fault, 'one of the two')
     }
-    const found = jsonReader(this.#spots, (at, { fault, accepted }) =>
-      this.#add('config_number', this.#fileValueAt(at), this.#named(at), fault, accepted),
-    )(fileValueAt(value, path), path)
+    const found = this.#json(fileValueAt(value, path), path)
     if (isJsonObject(found)) this.#set(set, 'boundArgs', path, found, '')
     else
       this.#add('config_name', this.#keyAt(path), path.join('.'), 'has a name that no argument can have', 'other names')

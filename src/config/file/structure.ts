@@ -14,7 +14,9 @@ import type { Rows } from '../slice.ts'
 import { type UpstreamKind, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
 import { suggestValue } from '../suggest-value.ts'
 import type { ConfigCode } from '../problem.ts'
-import { givenShape } from './given-shapes.ts'
+import { type FileValue, fileValueAt, isMembers } from './file-value.ts'
+import type { Path } from './read-yaml.ts'
+import { givenShape, tenantShape } from './given-shapes.ts'
 import { jsonOf } from './json-types.ts'
 
 /** Why a value is not accepted; `fault` completes a sentence that begins with the value. */
@@ -42,6 +44,16 @@ export const upstreamMembers: readonly PlacedMember[] = membersIn(
   Object.assign({}, ...Object.values(upstreamKinds).map(({ options }) => options), upstreamOptions),
 )
 
+/** What stands at an upstream of a kind and is for other kinds, by its path. @param base the path of the upstream */
+export function membersOfOthers(value: FileValue, base: Path, kind: UpstreamKind): Path[] {
+  return upstreamMembers.flatMap(({ key, path }) => {
+    const place = [...base, ...path.split('.')]
+    const found = fileValueAt(value, place)
+    const isOwn = Object.hasOwn(upstreamRows(kind), key) || (key === 'args' && isMembers(found))
+    return isOwn || found === undefined ? [] : [place]
+  })
+}
+
 export const endpointMembers: readonly PlacedMember[] = membersIn(endpointOptions)
 
 export const tenantMembers: readonly PlacedMember[] = membersIn(tenantOptions)
@@ -67,7 +79,8 @@ export function fileStructure(): z.ZodType {
   const endpoint = branch()
   for (const { path, option } of endpointMembers) insert(endpoint, path, field(option))
   const tenant = branch()
-  for (const { path, option } of tenantMembers) insert(tenant, path, field(option))
+  for (const { path, key, option } of tenantMembers)
+    insert(tenant, path, option.kind === 'given' ? tenantShape(key) : field(option))
   insert(
     tree,
     'version',

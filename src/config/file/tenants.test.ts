@@ -1,5 +1,8 @@
 /** The tenants of a file: what each has of its own and of `default`, and what is said of mistakes. */
 import { expect, test } from 'vitest'
+import type { TenantSettings } from '../../tenants/options.ts'
+import { fillSettings } from '../assemble.ts'
+import type { PartialSettings } from '../settings.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import { type LoadedFile, loadFile } from './load-file.ts'
 import { resolvedValues } from './resolved.ts'
@@ -90,3 +93,69 @@ test('what is no rate is told with its place, and what is accepted', () => {
   expect(problems[0]?.message).toContain('10/year')
   expect(JSON.stringify(problems[0]?.notes)).toContain('1000/min')
 })
+
+const own = `  default: { upstreams: ["*"], env: { two: { TOKEN: of-default } }, args: { one: { org: 1 } } }
+  acme:
+    env: { one: { TOKEN: "\${ACME}", PLAIN: secret-plain } }
+    args: { two: { org: acme, deep: { a: [1, true] } } }
+`
+
+test('variables and arguments are by server, and what a tenant does not name is that of default', () => {
+  const loaded = load(own, { ACME: 'secret-acme' })
+  expect(loaded.settings.tenants['acme']).toMatchObject({
+    env: { one: { TOKEN: 'secret-acme', PLAIN: 'secret-plain' }, two: { TOKEN: 'of-default' } },
+    args: { one: { org: 1 }, two: { org: 'acme', deep: { a: [1, true] } } },
+  })
+  expect(loaded.secretValues).toContain('secret-acme')
+  const shown = resolvedValues(loaded).filter(({ path }) => /^tenants\.acme\.(env|args)$/.test(path))
+  expect(shown.map(({ path, value }) => [path, value])).toEqual([
+    ['tenants.acme.env', 'two=*** one=***'],
+    ['tenants.acme.args', 'one=*** two=***'],
+  ])
+})
+
+test('no problem shows a variable of a tenant', () => {
+  const problems = problemsOf('  a:\n    env: { three: { TOKEN: secret-value } }\n    args: { one: { key: 0x1F } }\n')
+  expect(problems.map(({ where }) => where)).toEqual(['mcplex.yaml:5:25', 'mcplex.yaml:4:10'])
+  expect(problems[1]?.message).toBe('tenants.a.env.three is of no upstream')
+  expect(JSON.stringify(problems)).not.toContain('secret-value')
+})
+
+test('credentials of a tenant are refused where processes work for all, and for modules', () => {
+  const upstreams = {
+    all: { command: 'x', mode: 'shared' as const },
+    some: { command: 'x', stateless: 'shared' as const },
+    own: { command: 'x', mode: 'tenant' as const },
+    mod: { module: './x.ts' },
+  }
+  const env = { all: { T: '1' }, some: { T: '1' }, own: { T: '1' }, mod: { T: '1' } }
+  const problems = problemsOfProgram({ upstreams, tenants: { a: { env } } })
+  expect(problems.map(({ message, notes }) => [message, notes[0]])).toEqual([
+    [
+      'tenants.a.env.all is for one tenant, and upstreams.all.mode is shared: one process works for all tenants',
+      ['try', 'upstreams.all.mode: tenant'],
+    ],
+    [
+      'tenants.a.env.some is for one tenant, and upstreams.some.stateless is shared: one process works for all tenants',
+      ['try', 'upstreams.some.stateless: principal'],
+    ],
+    [
+      'tenants.a.env.mod is for a module, which runs in mcplex itself and has no variables of its own',
+      ['try', 'useCall().tenant in its tools, and a secret for each tenant that the module reads itself'],
+    ],
+  ])
+  const wrong = { env: { own: 'secret' }, args: { own: [1] } } as unknown as Partial<TenantSettings>
+  const faults = problemsOfProgram({ upstreams, tenants: { a: wrong } })
+  expect(faults.map(({ where }) => where)).toEqual(['tenants.a.env', 'tenants.a.args'])
+  expect(JSON.stringify(faults)).not.toContain('secret')
+})
+
+function problemsOfProgram(settings: PartialSettings): readonly Problem[] {
+  try {
+    fillSettings(settings, { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 })
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}

@@ -1,0 +1,48 @@
+/**
+ * Upstreams of one tenant: where a tenant has variables or arguments of its own at an upstream, it is served by another one
+ * of that name, with workers and a catalogue of its own. So nothing that was started, learnt or kept with what is the
+ * tenant's reaches another one. Pure.
+ */
+import type { Settings } from '../config/settings.ts'
+import type { UpstreamSetup } from '../upstreams/options.ts'
+
+export type TenantSetups = Pick<Settings, 'upstreams' | 'tenants'>
+
+/** Its place in the figures and the log, and for operators. No name of an upstream has this character. */
+const separator = '@'
+
+/** The key of the upstream of a tenant: `github@acme`. */
+export function keyOfTenant(name: string, tenant: string): string {
+  return `${name}${separator}${tenant}`
+}
+
+/** The name of an upstream, as clients see it, by its key. */
+export function nameIn(key: string): string {
+  return key.split(separator, 1)[0] ?? key
+}
+
+/** The tenant that an upstream is for alone, by its key; undefined if it is for all. */
+export function tenantIn(key: string): string | undefined {
+  const end = key.indexOf(separator)
+  return end < 0 ? undefined : key.slice(end + 1)
+}
+
+/** The setup of an upstream for a tenant alone; undefined if the tenant has nothing of its own there. */
+export function setupFor(
+  { upstreams, tenants }: TenantSetups,
+  name: string,
+  tenant: string,
+): UpstreamSetup | undefined {
+  const setup = Object.hasOwn(upstreams, name) ? upstreams[name] : undefined
+  const settings = Object.hasOwn(tenants, tenant) ? tenants[tenant] : undefined
+  if (!setup || !settings) return undefined
+  const [env, args] = [memberOf(settings.env, name), memberOf(settings.args, name)]
+  if (!env && !args) return undefined
+  // What is started in advance is for any caller; for each tenant it would be too much.
+  const common = { spares: 0, poolMin: 0, boundArgs: args ? { ...args, ...setup.boundArgs } : setup.boundArgs }
+  return setup.kind === 'stdio' ? { ...setup, ...common, env: { ...setup.env, ...env } } : { ...setup, ...common }
+}
+
+function memberOf<Value>(all: Readonly<Record<string, Value>> | undefined, name: string): Value | undefined {
+  return all && Object.hasOwn(all, name) ? all[name] : undefined
+}
