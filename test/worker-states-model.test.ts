@@ -347,6 +347,7 @@ function watchedGateway(upstream: PooledUpstream, control: UpstreamControl): Rea
       memory: { heldBytes: 0, limitBytes: 0 },
       limits: { maxConnections: 0 },
       isDraining: false,
+      drainingForMs: undefined,
     },
   }
 }

@@ -1,5 +1,5 @@
 /** What each operation of the JSON API does. */
-import { type Clock, wallMs } from '../base/clock.ts'
+import { wallMs } from '../base/clock.ts'
 import type { LastError } from '../base/events.ts'
 import type { Gateway, Overview } from '../gateway/gateway.ts'
 import { usualMethod } from '../gateway/explanation/asked-call.ts'
@@ -27,18 +27,10 @@ export interface HandlerNeeds {
   readonly process: OperatedProcess
   readonly closedSessions: ClosedSessions
   readonly recentErrors: RecentErrors
-  readonly clock: Clock
 }
 
-export function createHandlers({
-  gateway,
-  process: operated,
-  closedSessions,
-  recentErrors,
-  clock,
-}: HandlerNeeds): Handlers {
+export function createHandlers({ gateway, process: operated, closedSessions, recentErrors }: HandlerNeeds): Handlers {
   const { overview } = gateway
-  let drainingAtMs: number | undefined
 
   const oneSession = (label: string): ApiAnswers['session'] => {
     const found = overview.session(label)
@@ -113,9 +105,7 @@ export function createHandlers({
       return { total, errors: errors.map(({ lastAt, ...one }) => ({ ...one, lastAt: timeOf(lastAt) })) }
     },
     drain({ counts: { limit = 0 } }) {
-      const { isDraining } = overview
-      if (isDraining) drainingAtMs ??= clock.now()
-      const sinceMs = drainingAtMs === undefined ? undefined : clock.now() - drainingAtMs
+      const { isDraining, drainingForMs: sinceMs } = overview
       return {
         draining: isDraining,
         sinceMs,
@@ -125,7 +115,6 @@ export function createHandlers({
       }
     },
     startDrain() {
-      drainingAtMs ??= clock.now()
       operated.drain()
       return { draining: true }
     },

@@ -12,6 +12,8 @@ export interface Drain {
   /** Counts a call. Call the returned function when it has finished; calling it again does nothing. */
   enter(cancel: Cancel): () => void
   readonly draining: boolean
+  /** When draining began, in milliseconds of the clock; undefined until then. */
+  readonly beganMs: number | undefined
   /**
    * Begins to drain; resolves when the calls in flight have finished. Those left after `ms` milliseconds are cancelled.
    */
@@ -25,7 +27,7 @@ export function createDrain(clock: Clock): Drain {
   const listeners = new Set<() => void>()
   // An array, not a Set: entries come and go with each call (docs/decisions/0013). The last entry fills a gap.
   const entries: Array<{ readonly cancel: Cancel; at: number }> = []
-  let draining = false
+  let beganMs: number | undefined
   /** Called when the last call has finished. */
   const waiting: Array<() => void> = []
 
@@ -44,13 +46,16 @@ export function createDrain(clock: Clock): Drain {
       }
     },
     get draining() {
-      return draining
+      return beganMs !== undefined
+    },
+    get beganMs() {
+      return beganMs
     },
     get count() {
       return entries.length
     },
     drain(ms) {
-      draining = true
+      beganMs ??= clock.now()
       for (const listener of [...listeners]) listener()
       listeners.clear()
       if (entries.length === 0) return Promise.resolve()

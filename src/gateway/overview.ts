@@ -11,6 +11,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { LimitView } from '../tenants/rate-limits.ts'
 import type { TenantUseView } from '../tenants/tenant-use.ts'
 import type { RunningCalls, TrackedCall } from './calls/running-calls.ts'
+import type { Drain } from './drain.ts'
 import type { AskedCall } from './explanation/asked-call.ts'
 import { explainRunning, type ExplainRunningNeeds } from './explanation/explain-running.ts'
 import type { Explanation } from './explanation/explanation.ts'
@@ -75,6 +76,8 @@ export interface Overview {
   readonly memory: { readonly heldBytes: number; readonly limitBytes: number }
   readonly limits: { readonly maxConnections: number }
   readonly isDraining: boolean
+  /** For how long, in milliseconds; undefined if it does not drain. */
+  readonly drainingForMs: number | undefined
 }
 
 /** Which sessions are asked for. */
@@ -91,7 +94,7 @@ export interface OverviewNeeds extends OfTenants {
   readonly sessions: Pick<Sessions, 'all' | 'end' | 'count'>
   readonly runningCalls: RunningCalls
   readonly upstreams: Pick<ServedUpstreams, 'all' | 'get'>
-  readonly drain: { readonly draining: boolean }
+  readonly drain: Pick<Drain, 'draining' | 'beganMs'>
   /** The figures of the whole, and the bytes that are kept. */
   readonly state: () => Pick<GatewayState, 'counts' | 'memory' | 'refusesWork'>
   readonly limits: { readonly maxConnections: number }
@@ -173,6 +176,9 @@ export function createOverview(needs: OverviewNeeds): Overview {
     limits,
     get isDraining() {
       return drain.draining
+    },
+    get drainingForMs() {
+      return drain.beganMs === undefined ? undefined : clock.now() - drain.beganMs
     },
   }
 }

@@ -150,6 +150,23 @@ describe('drain', () => {
     expect(await own.exited).toEqual({ code: 0, signal: null })
   })
 
+  test('says how long it has drained and what time is left, also after a signal', async () => {
+    const own = await startMcplex({ env: place.env })
+    const { socket } = place.placesOf(own.pid)
+    const caller = await openSession(own.url)
+    await caller.call('hang', {}, { id: 'hangs' })
+    own.signal('SIGTERM')
+    await eventually('it drains', async () =>
+      (await (await fetch(new URL('/health', own.url))).text()).includes('draining'),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    const { body } = await askAt(socket, '/api/v1/drain')
+    const { sinceMs, leftMs } = body as { readonly sinceMs: number; readonly leftMs: number }
+    expect([sinceMs >= 1000, sinceMs + leftMs]).toEqual([true, 30_000])
+    await caller.notify('notifications/cancelled', { requestId: 'hangs' })
+    expect(await own.exited).toEqual({ code: 0, signal: null })
+  })
+
   test('ends at once, with what runs, by the second signal after it: the first is of the service manager', async () => {
     const own = await startMcplex({ env: place.env })
     const { socket } = place.placesOf(own.pid)

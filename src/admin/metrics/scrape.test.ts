@@ -62,6 +62,7 @@ const overview = {
   limits: { maxConnections: 1000 },
   explain: () => ({ runs: true, waits: false, refusal: undefined, upstream: undefined, steps: [] }),
   isDraining: false,
+  drainingForMs: undefined,
 } satisfies Overview
 
 test('a scrape has what was counted and what there is, each metric with one head', async () => {
