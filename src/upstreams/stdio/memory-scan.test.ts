@@ -1,16 +1,18 @@
 /** When processes are looked at, and by how many looks: with a clock that the test moves. */
 import { expect, test } from 'vitest'
-import { manualClock } from '../../base/clock.ts'
+import { manualClock, pause } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { createMemoryScan, type WatchedChild } from './memory-scan.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-function createFixture() {
+/** @param lookMs how long a look takes */
+function createFixture(lookMs = 0) {
   const clock = manualClock()
   const looks: number[][] = []
   const scan = createMemoryScan(clock, async (roots) => {
     looks.push([...roots])
+    if (lookMs > 0) await pause(clock, lookMs)
     return new Map([...roots].map((pid) => [pid, pid * 100] as const))
   })
   const exceeded: number[] = []
@@ -56,6 +58,16 @@ test('one that takes more than it may is ended, and others are not', async () =>
   scan.add(childOf(6), limited(600))
   await pass(250)
   expect(exceeded).toEqual([5])
+})
+
+test('looks that take long on a busy machine are still made every few seconds', async () => {
+  const { scan, looks, exceeded, childOf, pass } = createFixture(1000)
+  let most = Infinity
+  scan.add(childOf(5), { ...limited(0), limit: () => most })
+  await pass(1500)
+  most = 499
+  await pass(3500)
+  expect([looks.length, exceeded[0]]).toEqual([2, 5])
 })
 
 test('children that come and go for operators alone cost no more looks, and without any there are none', async () => {

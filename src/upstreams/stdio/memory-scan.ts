@@ -31,6 +31,8 @@ type Kind = 'used' | 'shown'
 /** The pause between two looks: at least this, and so many times as long as a look took. */
 const pausesMs: Readonly<Record<Kind, number>> = { used: 250, shown: 10_000 }
 const pauseShare = 20
+/** At most this: a look takes long as well when the machine is busy, and then a child that takes more is ended all the same. */
+const longestPausesMs: Readonly<Record<Kind, number>> = { used: 2000, shown: 60_000 }
 /** A child that was just started has taken nothing yet. */
 const firstMs = 250
 
@@ -61,7 +63,8 @@ export function createMemoryScan(clock: Clock, look: typeof memoryOfTrees = memo
     const found = await look(new Set(children.keys()))
     for (const [pid, [child, use]] of children) judge(child, use, found.get(pid) ?? 0)
     const now = clock.now()
-    for (const kind of due) dueMs[kind] = now + Math.max(pausesMs[kind], pauseShare * (now - startedMs))
+    const restMs = pauseShare * (now - startedMs)
+    for (const kind of due) dueMs[kind] = now + Math.min(longestPausesMs[kind], Math.max(pausesMs[kind], restMs))
     isLooking = false
     schedule()
   }
