@@ -54,6 +54,8 @@ export class CallLine {
   readonly #kept: KeptTurns
   readonly #times = new CallTimes()
   #timer: Timer | undefined
+  /** Has calls looked at again once a turn is no longer kept from them. */
+  #keptTimer: Timer | undefined
 
   constructor(needs: CallLineNeeds) {
     const { clock, queue } = needs
@@ -198,13 +200,18 @@ export class CallLine {
 
   /** Gives turns to calls that wait, in fair order: as many as may run, and as their upstreams have room for. */
   look(): void {
-    this.#timer?.stop()
-    this.#timer = undefined
+    for (const timer of [this.#timer, this.#keptTimer]) timer?.stop()
+    this.#timer = this.#keptTimer = undefined
     if (this.isEmpty) return
+    let keptForMs = Infinity
     const rooms = new Map<LineMember, number>()
     let lacksRoom = false
     const turnOf = ({ member, session }: WaitingCall): CallTurn | undefined => {
-      if (member.isHeld || !this.#mayBegin(session)) return undefined
+      if (member.isHeld) return undefined
+      if (!this.#mayBegin(session)) {
+        keptForMs = Math.min(keptForMs, this.#kept.untilAloneMs(session))
+        return undefined
+      }
       const room = rooms.get(member) ?? member.room
       rooms.set(member, room - 1)
       lacksRoom ||= room <= 0
@@ -212,7 +219,9 @@ export class CallLine {
     }
     while (this.#running < this.#concurrency && this.#next(turnOf));
     // The end of a call and that of a hold have it looked again as well.
-    if (lacksRoom) this.#timer = this.#needs.clock.after(againMs, () => this.look())
+    const { clock } = this.#needs
+    if (lacksRoom) this.#timer = clock.after(againMs, () => this.look())
+    if (keptForMs < Infinity) this.#keptTimer = clock.after(keptForMs, () => this.look())
   }
 
   /** @returns whether a call got its turn */

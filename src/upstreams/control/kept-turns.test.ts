@@ -49,7 +49,6 @@ test('a session that is alone has all turns; beside another one, all but one of 
   }
   expect(line.running).toBe(9)
   clock.advance(10_001)
-  line.look()
   await settled()
   expect(line.running, 'the other one has not called for ten seconds').toBe(10)
 })

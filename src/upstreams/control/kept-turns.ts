@@ -49,7 +49,7 @@ export class KeptTurns {
     if (running >= concurrency) return false
     if (concurrency < fewestTurns || concurrency === Infinity) return true
     if (running < concurrency - Math.ceil(concurrency / oneOf)) return true
-    return !this.#running.has(session) || this.#isAlone(session)
+    return !this.#running.has(session) || this.untilAloneMs(session) === 0
   }
 
   begun(session: string): void {
@@ -62,8 +62,9 @@ export class KeptTurns {
     else this.#running.delete(session)
   }
 
-  #isAlone(session: string): boolean {
+  /** In how many milliseconds nothing is kept from a session, if no other one calls; 0 if nothing is now. */
+  untilAloneMs(session: string): number {
     const other = this.#last?.session === session ? this.#other : this.#last
-    return other === undefined || this.#clock.now() - other.atMs > lateMs
+    return other === undefined ? 0 : Math.max(0, other.atMs + lateMs - this.#clock.now())
   }
 }
