@@ -47,7 +47,7 @@ const longestTimes = 16
 /** When a call is tried again that came while another one is let through, in milliseconds. */
 const trialMs = 1000
 
-const heldOpen = { message: 'An operator has no call sent to this MCP server at the moment.' }
+const heldOpen = 'An operator has no call sent to this MCP server at the moment.'
 
 /** The call that is let through. */
 interface Trial {
@@ -134,7 +134,10 @@ export class CircuitBreaker {
     if (state === CircuitState.Closed) return undefined
     const waitMs = state === CircuitState.Open ? this.#retryAtMs - this.#needs.clock.now() : trialMs
     if (state === CircuitState.Open && waitMs <= 0) return undefined
-    return new Refusal('breaker_open', state === CircuitState.Isolated ? heldOpen : { retryAfterMs: Math.ceil(waitMs) })
+    // Nobody knows when its operator ends that.
+    if (state === CircuitState.Isolated)
+      return new Refusal('breaker_open', { message: heldOpen, retryAfterMs: this.#settings.breakerOpenMs })
+    return new Refusal('breaker_open', { retryAfterMs: Math.ceil(waitMs) })
   }
 
   /**
