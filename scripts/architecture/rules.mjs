@@ -204,6 +204,10 @@ export const testsMayAlso = ['testing', 'backplane/memory.ts']
 
 /** Runtime packages, and the only places that may import them. A package that is not listed may not be imported. */
 export const packages = {
+  '@modelcontextprotocol/client': {
+    in: ['cli/sign-in'],
+    instead: 'Only signing in uses its `auth()`; everything else of MCP is our own.',
+  },
   cockatiel: { in: ['upstreams/control'], instead: 'Only what stands in front of an upstream breaks its circuit.' },
   commander: { in: ['cli'], instead: 'Only the command parses arguments.' },
   'eventsource-parser': { in: ['client'], instead: 'Only what reads the streams of others parses events.' },
@@ -233,12 +237,14 @@ const http = 'Speak Inbound and Outbound (protocol/inbound.ts); transports/http 
 /** Node's modules with a home. The others may be imported anywhere but in protocol/. */
 export const builtins = {
   // The door for operators is no transport: no client reaches it, and the command asks it.
-  'node:http': { in: ['transports/http', 'admin'], instead: http },
+  // Nor is the page of this machine that a browser comes back to.
+  'node:http': { in: ['transports/http', 'admin', 'cli/sign-in/redirect-listener.ts'], instead: http },
   'node:http2': { in: ['transports/http'], instead: http },
   'node:https': { in: ['transports/http', 'admin'], instead: http },
   'node:child_process': {
-    in: ['upstreams/stdio', 'cli/process-table.ts'],
-    instead: 'Start servers through upstreams/stdio/spawn.ts; look for processes in cli/process-table.ts.',
+    in: ['upstreams/stdio', 'cli/process-table.ts', 'cli/open-browser.ts'],
+    instead:
+      'Start servers through upstreams/stdio/spawn.ts, a browser through cli/open-browser.ts; look for processes in cli/process-table.ts.',
   },
   'node:timers': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },
   'node:timers/promises': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },

@@ -3,6 +3,8 @@
  * and of `docs/errors.md`. Codes are never reused.
  */
 import type { ConfigCode, FilePlace } from '../config/problem.ts'
+import { configFailures } from './config-failures.ts'
+import { type FailureRow, row } from './failure-row.ts'
 
 export type FailureCode =
   | ConfigCode
@@ -12,6 +14,8 @@ export type FailureCode =
   | 'upstream_start'
   | 'connect_denied'
   | 'connect_endpoint'
+  | 'sign_in'
+  | 'sign_in_file'
   | 'client_file'
   | 'client_entry'
   | 'client_write'
@@ -35,92 +39,13 @@ export type FailureCode =
   | 'key_unknown'
   | 'internal'
 
-interface Row {
-  readonly exit: number
-  /** What happened. */
-  readonly meaning: string
-  /** What to do about it. */
-  readonly remedy: string
-}
-
-export const failures: Readonly<Record<FailureCode, Row>> = {
+export const failures: Readonly<Record<FailureCode, FailureRow>> = {
   usage: row(
     2,
     'The command line cannot be understood.',
     'Compare it with `mcplex help`, or with `--help` of the verb.',
   ),
-  config_number: row(
-    78,
-    'A value is not a whole number within the limits of its option.',
-    'Use a number within the limits that the message names.',
-  ),
-  config_duration: row(
-    78,
-    'A value is not a duration within the limits of its option.',
-    'Use a number and a unit: 500ms, 30s, 10m, 2h.',
-  ),
-  config_size: row(
-    78,
-    'A value is not a size within the limits of its option.',
-    'Use a number and a unit: 64kb, 10mb, 1gb.',
-  ),
-  config_choice: row(
-    78,
-    'A value is not one of the choices of its option.',
-    'Use one of the choices that the message names.',
-  ),
-  config_value: row(78, 'A value does not have the form of its option.', 'Use the form that the message shows.'),
-  config_unknown_key: row(
-    78,
-    'A setting or a variable that begins with MCPLEX_ is not known.',
-    'Correct its name: docs/configuration.md lists all of them.',
-  ),
-  config_variable: row(
-    78,
-    'A variable for the server is misnamed or not set.',
-    'Set it in the environment of mcplex and hand it over with --env NAME.',
-  ),
-  config_command: row(78, 'The command to serve is missing or not usable.', 'Write it behind --, with its arguments.'),
-  config_name: row(
-    78,
-    'An upstream or an endpoint has a name that it cannot have.',
-    'Use letters, digits, _ and -, at most 64, and for an endpoint not the name of an upstream.',
-  ),
-  config_exposed: row(
-    78,
-    'An address other than loopback would be opened although clients need no credentials. As a warning: other users of this machine can use the file with the token of operators.',
-    'Say --auth keys, or --insecure; or listen on 127.0.0.1 behind a reverse proxy that authenticates. For the file: chmod 600.',
-  ),
-  config_tls: row(
-    78,
-    'The certificate or the key of TLS is missing, not readable, not PEM, or they do not belong together.',
-    'Give both --tls-cert and --tls-key: files in PEM that this user may read, the key without a passphrase.',
-  ),
-  config_file: row(
-    78,
-    'The configuration file cannot be found or read.',
-    'Name it with --config, or write one with `mcplex init`.',
-  ),
-  config_missing: row(
-    78,
-    'A program, a working directory, a module or the file of a token that the configuration names is not on this machine, a module imports what is not installed, or a limit cannot be enforced here.',
-    'Install it or correct its path; for a limit, do what the message says. `mcplex up` serves the other servers meanwhile, and tries this one again.',
-  ),
-  config_syntax: row(
-    78,
-    'The configuration file is not valid YAML or JSON.',
-    'Correct it at the line and column that the message names.',
-  ),
-  config_structure: row(
-    78,
-    'A part of the configuration file has another form than is expected there: a text, a list or a mapping.',
-    'Give it the form that the message names.',
-  ),
-  config_skipped: row(
-    0,
-    'A warning: a server of a client’s file is not served, and the rest of the file is.',
-    'Nothing, unless clients are to reach that server here.',
-  ),
+  ...configFailures,
   port_in_use: row(
     1,
     'Another program listens on the port.',
@@ -139,12 +64,22 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   connect_denied: row(
     77,
     'The endpoint does not let this client in (HTTP 401 or 403).',
-    'Set a key that it accepts in MCPLEX_API_KEY, in the environment of `mcplex connect`.',
+    'Set a key that it accepts in MCPLEX_API_KEY, in the environment of `mcplex connect`, or in the file of --key-file.',
   ),
   connect_endpoint: row(
     78,
     'There is no MCP endpoint at the URL.',
     'Use the URL that `mcplex serve` prints as Endpoint; it ends in /mcp.',
+  ),
+  sign_in: row(
+    77,
+    'The endpoint asks to sign in with a browser, and nobody has signed in.',
+    'Do what the message says, or set a key in MCPLEX_API_KEY or --key-file.',
+  ),
+  sign_in_file: row(
+    78,
+    'The file with the tokens of a sign-in cannot be used: it is open to other users, damaged, or cannot be read or written.',
+    'Remove the file and sign in again; where others could read it, end the sign-in at the authorization server too.',
   ),
   client_file: row(
     78,
@@ -198,8 +133,8 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   admin_token: row(
     78,
-    'The file with the token for operators cannot be read, or the token is too short.',
-    'Name a file that this user may read, with at least 16 characters of visible ASCII, in MCPLEX_ADMIN__TOKEN_FILE.',
+    'The file with the tokens for operators cannot be read, a token is too short, or there is no right of the name behind it.',
+    'Name a file that this user may read in MCPLEX_ADMIN__TOKEN_FILE; a line of it is a token of at least 16 characters of visible ASCII and its rights.',
   ),
   admin_closed: row(
     1,
@@ -208,8 +143,8 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   admin_denied: row(
     77,
-    'The running mcplex did not accept the token.',
-    'Name the file of its token in MCPLEX_ADMIN__TOKEN_FILE, or ask it on its machine as its user.',
+    'The running mcplex did not accept the token, or the token lacks the right to what was asked.',
+    'Name the file of a token of it that has the right in MCPLEX_ADMIN__TOKEN_FILE, or ask it on its machine as its user.',
   ),
   session_unknown: row(
     1,
@@ -290,8 +225,4 @@ export class CommandFailed extends Error {
     const [first] = this.failures
     return first ? failures[first.code].exit : 1
   }
-}
-
-function row(exit: number, meaning: string, remedy: string): Row {
-  return { exit, meaning, remedy }
 }

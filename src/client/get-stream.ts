@@ -3,11 +3,12 @@
  * session: after a cut it resumes after the last event. [2025-11-25 transports, listening; resumability]
  */
 import { pauseUnless } from '../base/clock.ts'
+import { lacksScope } from './client-credentials.ts'
 import { deliver, type DeliveryContext } from './deliver.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import { send } from './send.ts'
 import type { OpenSession } from './session.ts'
-import { type Cursor, isStream, takeStream } from './response-reader.ts'
+import { type Cursor, headerOf, isStream, takeStream } from './response-reader.ts'
 
 /** The pause before a reconnect if the server names none. */
 const reconnectMs = 1000
@@ -60,6 +61,8 @@ async function listenOnce(
     return count > 0 ? 'received' : 'failed'
   }
   if (status === 404 && isOffered && session.id !== undefined) return 'session_gone'
+  // Messages that the server sends outside of calls need another scope; calls may go on without them.
+  if (lacksScope(status, headerOf(outbound, 'www-authenticate'))) return 'not_offered'
   if (status === 401 || status === 403) context.onDenied({ status, method: 'GET' })
   // [2025-11-25 transports] a server that offers no GET stream answers 405; some answer 404
   if (status === 405 || status === 404) return 'not_offered'

@@ -1,6 +1,7 @@
 /**
  * Carries exchanges to an MCP endpoint over HTTP. A failure tells whether anything may have reached the server, which
- * decides whether another attempt is safe. The key goes into a header and nowhere else.
+ * decides whether another attempt is safe. Credentials go into a header and nowhere else; a message that is refused for
+ * them is sent again when there are others.
  */
 import { ArrivingText } from '../base/arriving-text.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
@@ -9,12 +10,13 @@ import type { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { type ClientCredentials, lacksScope, type RefusedCredentials } from './client-credentials.ts'
+import { headerOf } from './response-reader.ts'
 import { causeOf, isUnsent } from './unsent.ts'
 
 export interface HttpTransportNeeds {
   readonly url: URL
-  /** Sent as a bearer token. */
-  readonly key: string | undefined
+  readonly credentials: ClientCredentials
   /** The largest answer that is not a stream, in bytes. */
   readonly maxBytes: number
   /** Counts the received parts of answers that are not streams, until they are complete. */
@@ -24,6 +26,8 @@ export interface HttpTransportNeeds {
 
 const redirects = new Set([301, 302, 307, 308])
 const maxRedirects = 5
+/** How often one message may be refused and sent again with other credentials. */
+const maxRenewals = 2
 
 /**
  * Sends one exchange. Rejects with `endpoint_unreachable`, `connection_lost` or `cancelled`; for an answer that cannot
@@ -31,7 +35,7 @@ const maxRedirects = 5
  */
 export type HttpTransport = (inbound: Inbound) => Promise<Outbound>
 
-export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTransportNeeds): HttpTransport {
+export function createHttpTransport({ url, credentials, maxBytes, memory, log }: HttpTransportNeeds): HttpTransport {
   let isUnreachable = false
   const noteUnreachable = (cause: string): void => {
     if (!isUnreachable) log.warn({ cause }, 'the server cannot be reached; trying again for a while')
@@ -40,7 +44,7 @@ export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTra
 
   let endpoint = url
 
-  return async (inbound) => {
+  const attempt = async (inbound: Inbound, bearer: string | undefined): Promise<Outbound> => {
     const { method, closed } = inbound
     if (closed.cancelled) throw new Refusal('cancelled')
     const abort = new AbortController()
@@ -48,7 +52,7 @@ export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTra
     const headers = new Headers()
     for (const [name, value] of Object.entries(inbound.headers)) if (typeof value === 'string') headers.set(name, value)
     headers.set('user-agent', `mcplex/${version}`)
-    if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
+    if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`)
     try {
       const body = method === 'POST' ? { body: await inbound.body() } : {}
       let response = await fetch(endpoint, { method, headers, ...body, redirect: 'manual', signal: abort.signal })
@@ -73,6 +77,43 @@ export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTra
       noteUnreachable(causeOf(error))
       throw new Refusal('endpoint_unreachable', { cause: error })
     }
+  }
+
+  return async (inbound) => {
+    for (let renewals = 0; ; renewals++) {
+      const bearer = await credentials.bearer()
+      const outbound = await attempt(inbound, bearer)
+      const refused = refusedCredentials(outbound, bearer, renewals > 0)
+      // The end of a session is not worth new credentials.
+      if (!refused || renewals >= maxRenewals || inbound.method === 'DELETE') return outbound
+      if (!(await untilCancelled(credentials.renew(refused), inbound.closed))) return outbound
+    }
+  }
+}
+
+function refusedCredentials(
+  outbound: Outbound,
+  bearer: string | undefined,
+  isAgain: boolean,
+): RefusedCredentials | undefined {
+  const { status } = outbound
+  const challenge = headerOf(outbound, 'www-authenticate')
+  if (status === 401 || (status === 403 && lacksScope(status, challenge))) return { status, bearer, challenge, isAgain }
+  return undefined
+}
+
+/** @throws Refusal `cancelled` */
+async function untilCancelled<Value>(promise: Promise<Value>, closed: Cancel): Promise<Value> {
+  let stop = (): void => {}
+  const cancelled = new Promise<never>((_, reject) => {
+    stop = closed.onCancel(() => reject(new Refusal('cancelled')))
+  })
+  // It may fire when the race is over.
+  cancelled.catch(() => {})
+  try {
+    return await Promise.race([promise, cancelled])
+  } finally {
+    stop()
   }
 }
 

@@ -6,6 +6,7 @@ import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { readMessage, responseText } from '../protocol/jsonrpc.ts'
 import type { ClientContext } from './client-context.ts'
+import { lacksScope } from './client-credentials.ts'
 import type { ClientMessage } from './client-message.ts'
 
 /** A header of a response, in any case of its name. */
@@ -98,14 +99,17 @@ export async function takeAnswer(
   if (text.trim() === '' && status < 300) return
   if (status < 300) return onMessage(text)
   const message = read(text)
-  if (isDenial(status, method, message)) context.onDenied({ status, method })
+  if (isDenial(outbound, method, message)) context.onDenied({ status, method })
   if (message?.kind !== 'response') throw refused(status)
   // An error without an id can only answer the first request.
   await onMessage(message.id === undefined && first ? responseText(first.request.id, message.answer) : text)
 }
 
 /** Whether a response means that the client is not authorized, or that the URL is no MCP endpoint. */
-function isDenial(status: number, method: string, message: ReturnType<typeof read>): boolean {
+function isDenial(outbound: Outbound, method: string, message: ReturnType<typeof read>): boolean {
+  const { status } = outbound
+  // Other messages need other scopes: the client is told, and goes on.
+  if (method !== 'initialize' && lacksScope(status, headerOf(outbound, 'www-authenticate'))) return false
   if (status === 401 || status === 403) return true
   // A server without sessions lacks the method; the client may try the stateless era.
   if (message?.kind === 'response' && message.answer.kind === 'error' && message.answer.error.value['code'] === -32601)

@@ -5,6 +5,7 @@ import { readDuration } from '../../../config/quantity.ts'
 import { showWords } from '../../shell-words.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
+import { usualKeyEnv } from './usual-key-env.ts'
 
 /** A parsed `connect` command. */
 export interface ConnectRequest extends OutputOptions {
@@ -14,25 +15,37 @@ export interface ConnectRequest extends OutputOptions {
   readonly waitMs: number
   /** The variable that holds the key. */
   readonly keyEnv: string
+  /** The file that holds the key, and then no variable does. */
+  readonly keyFile: string | undefined
+  readonly signIn: SignInOptions
   /** The limit for memory, as typed. */
   readonly memory: string | undefined
 }
 
-/** Where the key is, unless another variable is named. */
-export const usualKeyEnv = 'MCPLEX_API_KEY'
+/** How a person signs in, if the endpoint asks for it and there is no key. */
+export interface SignInOptions {
+  readonly isBrowserOff: boolean
+  readonly clientId: string | undefined
+  readonly callbackPort: number | undefined
+  /** In milliseconds. */
+  readonly waitMs: number
+}
 
 const longestWaitMs = 24 * 3_600_000
 
 const examples = `
 Examples:
   mcplex connect http://127.0.0.1:8080/mcp
+  mcplex connect https://mcp.example.com/mcp             opens the browser if the endpoint asks to sign in
   MCPLEX_API_KEY=... mcplex connect https://mcp.example.com/mcp
 
 For the configuration of a client that only starts commands, this prints the entry, with the path of this copy:
   mcplex config claude-desktop --url http://127.0.0.1:8080/mcp
 
-The key is read from MCPLEX_API_KEY (or the variable that --key-env names) and sent as a bearer token; the log is set by LOG_LEVEL and MCPLEX_LOG__FORMAT.
-Exit codes: 0 the client closed its end, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 77 the key was refused, 78 there
+The key is read from MCPLEX_API_KEY (or what --key-env or --key-file names) and sent as a bearer token; without one, you sign in
+with the browser if the endpoint has an authorization server. Tokens are kept in $XDG_STATE_HOME/mcplex/sign-ins, for you alone.
+The log is set by LOG_LEVEL and MCPLEX_LOG__FORMAT.
+Exit codes: 0 the client closed its end, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 77 the key or the sign-in was refused, 78 there
 is no MCP endpoint at the URL.`
 
 export const connectVerb: Subcommand<ConnectRequest> = {
@@ -55,6 +68,9 @@ export const connectVerb: Subcommand<ConnectRequest> = {
           .default(usualKeyEnv)
           .helpGroup('Connection:'),
       )
+      .addOption(new Option('--key-file <path>', 'The file that holds the key.').helpGroup('Connection:'))
+    addSignInOptions(command)
+    command
       .addOption(
         new Option(
           '--memory <bytes>',
@@ -64,17 +80,51 @@ export const connectVerb: Subcommand<ConnectRequest> = {
       .addHelpText('after', examples)
     addOutputOptions(command, undefined, true)
     command.action((text: string) => {
-      const { wait, memory, keyEnv } = command.opts<{ wait: string; memory: string | undefined; keyEnv: string }>()
+      const { wait, memory, keyEnv, keyFile, ...signIn } = command.opts<TypedOptions>()
+      if (keyFile !== undefined && command.getOptionValueSource('keyEnv') !== 'default')
+        throw wrongUsage('--key-env and --key-file both name the place of the key', ['try', 'one of them'])
       asked({
         verb: 'connect',
         ...outputOptionsOf(command),
         url: urlOf(text),
-        waitMs: waitOf(wait),
+        waitMs: waitOf(wait, '--wait'),
         keyEnv: keyEnvOf(keyEnv),
+        keyFile,
+        signIn: {
+          isBrowserOff: !signIn.browser,
+          clientId: signIn.clientId,
+          callbackPort: portOf(signIn.callbackPort),
+          waitMs: waitOf(signIn.signInWait, '--sign-in-wait'),
+        },
         memory,
       })
     })
   },
+}
+
+interface TypedOptions {
+  readonly wait: string
+  readonly memory: string | undefined
+  readonly keyEnv: string
+  readonly keyFile: string | undefined
+  readonly browser: boolean
+  readonly clientId: string | undefined
+  readonly callbackPort: string | undefined
+  readonly signInWait: string
+}
+
+function addSignInOptions(command: Command): void {
+  const add = (flags: string, about: string, standard?: string): void => {
+    const option = new Option(flags, about).helpGroup('Signing in with a browser:')
+    command.addOption(standard === undefined ? option : option.default(standard))
+  }
+  add('--no-browser', 'Print the address to sign in at, and open no browser.')
+  add('--client-id <id>', 'The client id that the authorization server knows; without it, mcplex registers there.')
+  add(
+    '--callback-port <port>',
+    'The port of 127.0.0.1 that the browser comes back to: http://127.0.0.1:PORT/callback. Without it, any free one.',
+  )
+  add('--sign-in-wait <time>', 'How long you may take to sign in.', '5m')
 }
 
 function urlOf(text: string): URL {
@@ -94,11 +144,18 @@ function isHost(text: string): boolean {
   return /^[a-z0-9.-]+(:\d+)?\/\S*$/i.test(text) && URL.canParse(`http://${text}`)
 }
 
-function waitOf(text: string): number {
+function waitOf(text: string, flag: string): number {
   const ms = readDuration(text)
   if (ms === undefined || ms < 1 || ms > longestWaitMs)
-    throw wrongUsage(`--wait ${text} is not a duration up to a day`, ['try', '--wait 30s'])
+    throw wrongUsage(`${flag} ${text} is not a duration up to a day`, ['try', `${flag} 30s`])
   return ms
+}
+
+function portOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (port >= 1 && port <= 65_535) return port
+  throw wrongUsage(`--callback-port ${text} is not a port from 1 to 65535`, ['try', '--callback-port 8765'])
 }
 
 /** The text may be the key itself, so it is not shown. */

@@ -4,6 +4,7 @@
  */
 import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
 import { createMemoryBudget } from '../../../base/memory-budget.ts'
+import { SecretValues } from '../../../base/secret-values.ts'
 import { loadBridge } from '../../../config/load.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { createHttpTransport } from '../../../client/http-transport.ts'
@@ -12,12 +13,16 @@ import type { Denied } from '../../../client/client-context.ts'
 import { createStdioServer, type StdioServer } from '../../../transports/stdio/stdio-server.ts'
 import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
-import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
-import { type ConnectRequest, usualKeyEnv } from './command.ts'
 import { firstBug, openRunContext, tellPeople } from '../../run-context.ts'
+import { createSignIn } from '../../sign-in/sign-in.ts'
+import { createSignInFile, signInFolder } from '../../sign-in/sign-in-file.ts'
+import type { ConnectRequest } from './command.ts'
+import { denial } from './denial.ts'
+import { givenKey } from './keys.ts'
+import { showAddress } from './show-address.ts'
 
 /** How long requests in flight may take after the end of stdin. */
 const drainMs = 30_000
@@ -37,17 +42,28 @@ const maxAnswerBytes = 64 * 1024 ** 2
  * @throws CommandFailed, ConfigError, or the error of a bug
  */
 export async function connect(
-  { url, waitMs, keyEnv, memory, ...outputOptions }: ConnectRequest,
+  { url, waitMs, keyEnv, keyFile, signIn: signInOptions, memory, ...outputOptions }: ConnectRequest,
   machine: Environment,
   { stderr }: Outputs,
 ): Promise<number> {
-  const key = keyIn(machine, keyEnv)
   const settings = loadBridge(new Map(memory === undefined ? [] : [['memory', [memory]]]), machine)
-  const { log } = openRunContext(outputOptions, settings.log, machine, stderr)
+  const secretValues = new SecretValues()
+  const { log } = openRunContext(outputOptions, settings.log, machine, stderr, secretValues)
+  const key = await givenKey({ keyEnv, keyFile }, machine, log, (value) => secretValues.replace([value]))
   tellPeople(stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
   const awake = stayAwake()
   const bug = firstBug(log)
+  const signIn = createSignIn({
+    ...signInOptions,
+    url,
+    file: createSignInFile(signInFolder(machine.env), url, signInOptions.clientId, clock),
+    show: showAddress({ endpoint: url, isBrowserOff: signInOptions.isBrowserOff, env: machine.env, stderr }),
+    onSecrets: (values) => secretValues.replace(values),
+    clock,
+    log,
+  })
+  const credentials = key?.credentials ?? signIn
   if (key !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
     log.warn({ host: url.host }, 'the key goes over the network in cleartext: use https')
   let deny: (denied: Denied) => void = () => {}
@@ -58,7 +74,7 @@ export async function connect(
     stop.ask('end')
   })
   const stdioServer: StdioServer = createStdioServer({
-    handle: createHttpTransport({ url, key, maxBytes: maxAnswerBytes, memory: kept.answers, log }),
+    handle: createHttpTransport({ url, credentials, maxBytes: maxAnswerBytes, memory: kept.answers, log }),
     write: (text) => writer.write(text),
     writeOwn: (text) => writer.writeOwn(text),
     memory: kept,
@@ -80,7 +96,7 @@ export async function connect(
     const found = await Promise.race([stop.asked, denied, bug])
     if (typeof found === 'string') return await Promise.race([end(stdioServer, writer, stop), bug])
     await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, partingMs)])
-    throw denial(found, url, keyEnv, key !== undefined)
+    throw denial(found, url, key ? { keyPlace: key.place } : { keyEnv, signIn })
   } finally {
     await Promise.race([stdioServer.close(), pause(clock, partingMs)])
     awake.stop()
@@ -101,44 +117,4 @@ async function end(stdioServer: StdioServer, writer: LineWriter, stop: Stop): Pr
     return exitCode(reason, false)
   }
   return Promise.race([drained(), stop.again.then((again) => exitCode(again, true))])
-}
-
-function keyIn({ env }: Environment, keyEnv: string): string | undefined {
-  const key = env[keyEnv]
-  if (key === undefined || key === '') {
-    if (keyEnv === usualKeyEnv) return undefined
-    throw failed('config_value', `the variable ${keyEnv}, which --key-env names, is not set`, [
-      ['try', `${keyEnv}=... mcplex connect --key-env ${keyEnv} URL`],
-    ])
-  }
-  // The key is not shown: it is a secret.
-  if (!/^[\x21-\x7e]+$/.test(key))
-    throw failed('config_value', `${keyEnv} holds blanks, or characters that no header can carry`, [
-      ['accepted', 'letters, digits and punctuation of ASCII, without blanks'],
-    ])
-  return key
-}
-
-function denial({ status, method }: Denied, url: URL, keyEnv: string, hasKey: boolean): CommandFailed {
-  const endpoint = `${url.origin}${url.pathname}`
-  if (status === 401)
-    return failed('connect_denied', `${endpoint} requires authentication (HTTP ${status})`, [
-      ['try', hasKey ? `another key: the one in ${keyEnv} is not accepted` : `a key in ${keyEnv}`],
-    ])
-  if (status === 403)
-    return failed('connect_denied', `${endpoint} does not let this client in (HTTP ${status})`, [
-      ['try', hasKey ? `a key with more rights in ${keyEnv}` : `a key in ${keyEnv}`],
-      ['or', `--allow-host ${url.host} at mcplex serve, if it says forbidden_host`],
-    ])
-  return failed('connect_endpoint', `${endpoint} is no MCP endpoint (HTTP ${status} to ${method})`, [
-    ['try', url.pathname === '/mcp' ? 'the URL that mcplex serve prints as Endpoint' : `${url.origin}/mcp`],
-  ])
-}
-
-function failed(
-  code: 'config_value' | 'connect_denied' | 'connect_endpoint',
-  message: string,
-  notes: ReadonlyArray<readonly [string, string]>,
-): CommandFailed {
-  return new CommandFailed([{ code, message, notes }])
 }

@@ -1,0 +1,12 @@
+/** What is known of a failure of the command. */
+export interface FailureRow {
+  readonly exit: number
+  /** What happened. */
+  readonly meaning: string
+  /** What to do about it. */
+  readonly remedy: string
+}
+
+export function row(exit: number, meaning: string, remedy: string): FailureRow {
+  return { exit, meaning, remedy }
+}
