@@ -1,6 +1,7 @@
 /**
  * The door for operators: what they see of a running mcplex and do to it, at a Unix socket that only their user can connect
- * to, and at an address where each request carries a token. Never at the endpoint of clients.
+ * to, and at an address where each request carries a token, with
+ * the rights that the token has. Never at the endpoint of clients.
  */
 import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
@@ -13,6 +14,7 @@ import type { Gateway } from '../gateway/gateway.ts'
 import { hostRules } from '../transports/http/guard.ts'
 import { listenAtSocketFile } from '../transports/http/socket-file.ts'
 import { untilListening } from '../transports/http/until-listening.ts'
+import type { AdminToken } from './admin-tokens.ts'
 import { ClosedSessions } from './closed-sessions.ts'
 import { answerExchange } from './exchange.ts'
 import { createHandlers, type OperatedProcess } from './handlers.ts'
@@ -37,8 +39,8 @@ export interface AdminAddress {
   readonly host: string
   /** 0 takes any free one. */
   readonly port: number
-  /** What each request must carry. */
-  readonly token: string
+  /** One of them each request must carry. */
+  readonly tokens: readonly AdminToken[]
   /** Further host names under which requests are accepted. */
   readonly allowHosts: readonly string[]
 }
@@ -81,7 +83,11 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
   }
   const closes: Array<() => void> = []
 
-  const serverFor = (host: string, allowHosts: readonly string[], token: string | undefined): Server => {
+  const serverFor = (
+    host: string,
+    allowHosts: readonly string[],
+    tokens: readonly AdminToken[] | undefined,
+  ): Server => {
     const hosts = hostRules({ host, allowHosts })
     const server = createServer(
       { ...timeouts, maxHeaderSize: 16_384, requireHostHeader: false },
@@ -89,7 +95,7 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
         void answerExchange(request, response, {
           handlers,
           hosts,
-          token,
+          tokens,
           secretValues,
           metrics,
           openapi,
@@ -118,10 +124,10 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
       const file = await listenAtSocketFile(server, path, 0o600, backlog, clock)
       opened(server, () => file.remove())
     },
-    async openPort({ host, port, token, allowHosts }) {
+    async openPort({ host, port, tokens, allowHosts }) {
       // A program will ask for figures: the first time, too, nothing else waits for what is loaded for that.
       await metrics.prepare()
-      const server = serverFor(host, allowHosts, token)
+      const server = serverFor(host, allowHosts, tokens)
       const bare = host.replace(/^\[(.*)\]$/, '$1')
       await untilListening(server, () => server.listen({ host: bare, port, backlog }))
       opened(server)

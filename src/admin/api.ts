@@ -31,8 +31,14 @@ export interface BodyMember {
   readonly default?: number
 }
 
+/** What a token lets its holder do: look at everything, change what runs, or change what is served and to whom. */
+export const rights = ['read', 'act', 'configure'] as const
+export type Right = (typeof rights)[number]
+
 export interface ApiOperation {
   readonly method: 'GET' | 'POST'
+  /** What a token must have. */
+  readonly right: Right
   /** Parts in braces stand for one segment. */
   readonly path: string
   readonly about: string
@@ -58,14 +64,21 @@ export const breakerWords: readonly BreakerWord[] = ['open', 'close', 'auto']
 const pauseMs = { longest: 3_600_000, standard: 300_000 }
 
 export const api: Readonly<Record<OperationId, ApiOperation>> = {
-  instance: { method: 'GET', path: '/api/v1/instance', about: 'The instance: version, address, load, memory.' },
+  instance: {
+    method: 'GET',
+    right: 'read',
+    path: '/api/v1/instance',
+    about: 'The instance: version, address, load, memory.',
+  },
   upstreams: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/upstreams',
     about: 'Each upstream: its state, why and since when, its workers by state, the calls that wait.',
   },
   workers: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/workers',
     about: 'The workers of all upstreams, or of one.',
     query: { limit, offset, upstream: { about: 'Only those of this upstream.', kind: 'text' } },
@@ -73,6 +86,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   pauseUpstream: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/upstreams/{upstream}/pause',
     about:
       'Has new calls wait; those that run end. It ends by itself after `forMs`. A pause takes the place of the one before.',
@@ -88,24 +102,28 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   resumeUpstream: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/upstreams/{upstream}/resume',
     about: 'Ends a pause at once: calls that wait run, in fair turns.',
     errors: noUpstream,
   },
   disableUpstream: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/upstreams/{upstream}/disable',
     about: 'Refuses new calls, and those that wait, with `upstream_disabled`. Calls that run go on.',
     errors: noUpstream,
   },
   enableUpstream: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/upstreams/{upstream}/enable',
     about: 'Ends `disable`. A pause that has not ended is in force again.',
     errors: noUpstream,
   },
   setBreaker: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/upstreams/{upstream}/breaker',
     about:
       'Holds the circuit breaker `open` (calls are refused with `breaker_open`) or `close`d, whatever calls come to; `auto` has it go by calls again, with nothing counted yet.',
@@ -114,6 +132,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   recycleUpstream: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/upstreams/{upstream}/recycle',
     about:
       'Has another worker take the place of each: it gets no further call, and ends when its calls are over. Answered at once; `workers` tells when those that it names are gone.',
@@ -121,6 +140,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   acceptDefinitions: {
     method: 'POST',
+    right: 'configure',
     path: '/api/v1/upstreams/{upstream}/accept',
     about:
       'Shows clients definitions of tools that were held back (`onChange: hold`): all of the upstream, or the one with this `hash`. The operation `upstreams` lists the hashes.',
@@ -132,24 +152,28 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   sessions: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/sessions',
     about: 'Live sessions, in the order in which they were opened. Their ids are never told; labels name them.',
     query: { limit, offset, client },
   },
   session: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/sessions/{session}',
     about: 'One session with its last calls, by its label or the beginning of it.',
     errors: noSession,
   },
   closeSession: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/sessions/{session}/close',
     about: 'Ends a session: its calls are cancelled, and its client is told to begin another one (404).',
     errors: noSession,
   },
   closedSessions: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/closed-sessions',
     about: 'The last 10,000 sessions that have ended, the last one first, with reason, age and last error.',
     query: {
@@ -161,6 +185,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   tenants: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/tenants',
     about:
       'The tenants of the file, then those without a name there that use something now: what each may use, its limits and what is left of them.',
@@ -168,6 +193,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   tenant: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/tenants/{tenant}',
     about: 'One tenant, by its name.',
     errors: { 404: 'There is no such tenant.' },
@@ -199,6 +225,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   errors: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/errors',
     about:
       'What went wrong within the last hour: how often, by reason, client, tool and upstream, the most frequent first.',
@@ -206,12 +233,14 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   drain: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/drain',
     about: 'Whether the instance drains, and the calls that a drain waits for, the oldest first.',
     query: { limit },
   },
   startDrain: {
     method: 'POST',
+    right: 'act',
     path: '/api/v1/drain',
     about: 'Begins to drain, as SIGTERM does: new work is refused, calls in flight may finish, then the process ends.',
   },
@@ -222,3 +251,9 @@ export const metricsPath = '/metrics'
 
 /** Where the document of the API is. */
 export const openapiPath = '/api/v1/openapi.json'
+
+/** What a token must have for what is no operation. */
+export const rightsOfPaths: Readonly<Record<typeof metricsPath | typeof openapiPath, Right>> = {
+  [metricsPath]: 'read',
+  [openapiPath]: 'read',
+}

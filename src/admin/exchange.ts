@@ -1,12 +1,12 @@
 /** Answers one request of an operator: checks where it comes from and its token, finds its operation, and writes the answer. */
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../base/log.ts'
 import type { SecretValues } from '../base/secret-values.ts'
 import { asRefusal } from '../base/refusal.ts'
 import { checkFraming, checkHeaders, type HostRules, isAllowedOrigin } from '../transports/http/guard.ts'
 import { AdminError } from './admin-error.ts'
-import { metricsPath, openapiPath } from './api.ts'
+import { type AdminToken, type Asker, checkRight, findToken, MissingRight } from './admin-tokens.ts'
+import { metricsPath, openapiPath, rightsOfPaths } from './api.ts'
 import type { Handlers } from './api-request.ts'
 import type { Metrics } from './metrics/scrape.ts'
 import { readBody } from './read-body.ts'
@@ -15,8 +15,8 @@ import { findRoute, readParameters } from './routes.ts'
 export interface ExchangeNeeds {
   readonly handlers: Handlers
   readonly hosts: HostRules
-  /** What each request must carry; undefined at a socket that only its user can connect to. */
-  readonly token: string | undefined
+  /** One of them each request must carry; undefined at a socket that only its user can connect to. */
+  readonly tokens: readonly AdminToken[] | undefined
   /** Values that no answer shows. */
   readonly secretValues: SecretValues
   readonly metrics: Metrics
@@ -60,19 +60,24 @@ export async function answerExchange(
 }
 
 async function answerTo(request: IncomingMessage, needs: ExchangeNeeds): Promise<Answered> {
-  const { handlers, hosts, token, secretValues, metrics, openapi } = needs
+  const { handlers, hosts, tokens, secretValues, metrics, openapi } = needs
   const { host, origin, authorization, 'transfer-encoding': coding } = request.headers
   checkHeaders(request.rawHeaders)
   checkFraming(request.httpVersion, host, coding)
   hosts.check(host, request.socket.localAddress)
   if (origin !== undefined && !isAllowedOrigin(origin, []))
     throw new AdminError(403, 'forbidden_origin', 'Pages of other origins are not answered.')
-  if (token !== undefined) checkToken(authorization, token)
+  const asker: Asker = tokens === undefined ? 'socket' : findToken(authorization, tokens)
   const { pathname, searchParams } = targetOf(request.url ?? '')
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
-  if (pathname === metricsPath && method === 'GET') return { status: 200, ...(await metrics.scrape()) }
-  if (pathname === openapiPath && method === 'GET') return { status: 200, type: jsonType, text: await openapi() }
+  if ((pathname === metricsPath || pathname === openapiPath) && method === 'GET') {
+    checkRight(asker, rightsOfPaths[pathname])
+    if (pathname === metricsPath) return { status: 200, ...(await metrics.scrape()) }
+    return { status: 200, type: jsonType, text: await openapi() }
+  }
   const { route, match } = findRoute(method, pathname)
+  // Before the body is read, and before anything of the instance is told.
+  checkRight(asker, route.operation.right)
   const body = await readBody(request)
   const found = await handlers[route.id](readParameters(route, match, searchParams, body))
   return { status: 200, type: jsonType, text: secretValues.maskJson(`${JSON.stringify(found)}\n`, new Set()) }
@@ -85,25 +90,21 @@ function targetOf(target: string): URL {
   throw new AdminError(400, 'bad_request', 'The target is not a path.')
 }
 
-/** Compares hashes, in constant time whatever is given. @throws AdminError 401 */
-function checkToken(authorization: string | undefined, token: string): void {
-  const given = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
-  if (given !== undefined && timingSafeEqual(hashOf(given), hashOf(token))) return
-  throw new AdminError(401, 'unauthorized', 'The token is missing or wrong: send Authorization: Bearer with it.')
-}
-
-function hashOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
-}
-
 function problemOf(error: unknown, { log, refusals }: Pick<ExchangeNeeds, 'log' | 'refusals'>): Answered {
   const { status, reason, title } = described(error)
-  // Many of these in a row are an attempt to guess the token.
-  if (status === 401) refusals.refused(reason)
+  // Many of these in a row are an attempt to guess a token, or somebody at work with another one's.
+  if (status === 401 || error instanceof MissingRight) refusals.refused(reason)
   if (status === 500) log.error({ err: error }, 'a request of an operator could not be answered')
   const text = `${JSON.stringify({ type: 'about:blank', title, status, reason })}\n`
-  const headers = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}
+  const headers = challengeOf(error, status)
   return { status, type: 'application/problem+json', text, headers }
+}
+
+/** [RFC 6750, 3] */
+function challengeOf(error: unknown, status: number): Readonly<Record<string, string>> {
+  if (error instanceof MissingRight)
+    return { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${error.right}"` }
+  return status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}
 }
 
 function described(error: unknown): { readonly status: number; readonly reason: string; readonly title: string } {

@@ -17,7 +17,7 @@ export function openapiDocument(): object {
       title: 'mcplex, for operators',
       version,
       description:
-        'Served at a Unix socket of this user, and at `--admin HOST:PORT`, where each request carries a token. It may change until mcplex 1.0.',
+        'Served at a Unix socket of this user, and at `--admin HOST:PORT`, where each request carries a token that has the right of the operation (`x-right`: read, act or configure). It may change until mcplex 1.0.',
     },
     paths,
     components: {
@@ -28,7 +28,8 @@ export function openapiDocument(): object {
   }
 }
 
-function describe(id: OperationId, { method, path, about, query = {}, body, errors = {} }: ApiOperation): object {
+function describe(id: OperationId, operation: ApiOperation): object {
+  const { method, right, path, about, query = {}, body, errors = {} } = operation
   const segments = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
   const parameters = [
     ...segments.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
@@ -43,6 +44,8 @@ function describe(id: OperationId, { method, path, about, query = {}, body, erro
   return {
     operationId: id,
     summary: about,
+    'x-right': right,
+    security: [{}, { token: [right] }],
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: bodyOf(body) }),
     responses: {
@@ -64,7 +67,7 @@ function describe(id: OperationId, { method, path, about, query = {}, body, erro
 const commonFailures = {
   400: 'A parameter is not right.',
   401: 'The token is missing or wrong.',
-  403: 'The request comes from a page of another origin, or is for another host.',
+  403: 'The token lacks the right of the operation (`missing_right`), or the request comes from a page of another origin, or is for another host.',
 }
 const bodyFailures = { 413: 'The body is too large.', 415: 'The body is not of the type application/json.' }
 

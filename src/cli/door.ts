@@ -84,12 +84,18 @@ function tokenFor(url: string, env: Env): string | undefined {
   return here?.admin?.token
 }
 
-/** The token in the file of the environment, as the instance would read it. */
+/** The first token in the file of the environment, as the instance would read it. */
 function givenToken(env: Env): string | undefined {
   const path = env['MCPLEX_ADMIN__TOKEN_FILE']
   if (path === undefined || path === '') return undefined
   try {
-    return readFileSync(path, 'utf8').trim()
+    const lines = readFileSync(path, 'utf8').split('\n')
+    const [token] =
+      lines
+        .find((line) => /^\s*[^\s#]/.test(line))
+        ?.trim()
+        .split(/\s+/) ?? []
+    return token
   } catch (error) {
     throw failed('admin_token', `the file of the token cannot be read: ${messageOf(error)}`, [])
   }
@@ -118,6 +124,11 @@ const codes: Readonly<Record<string, readonly [code: FailureCode, ...notes: Fail
   definition_ambiguous: ['definition_unknown', ['try', 'more characters of its hash']],
   upstream_unknown: ['upstream_unknown', ['try', 'mcplex upstreams, to see the names']],
   tenant_unknown: ['tenant_unknown', ['try', 'mcplex tenants, to see the names']],
+  missing_right: [
+    'admin_denied',
+    ['try', 'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has a token with that right'],
+    ['or', 'the same on its machine, as its user: the socket has all rights'],
+  ],
   unauthorized: ['admin_denied', ['try', 'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has the token']],
 }
 

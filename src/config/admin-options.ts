@@ -6,7 +6,7 @@ export interface AdminSettings {
   readonly runtimeFile: boolean
   /** Where operators reach it besides the Unix socket: `HOST:PORT`, or a port; `off`: nowhere, not even there. */
   readonly listen: string | undefined
-  /** The file with the token that each request there must carry. */
+  /** The file with the tokens, one of which each request there must carry. */
   readonly tokenFile: string | undefined
 }
 
@@ -36,8 +36,8 @@ export const adminOptions: OptionTable<AdminSettings> = {
     kind: 'text',
     isPath: true,
     about:
-      'The file with the token that each request to the address of --admin must carry, of at least 16 characters. It is read once, at the start.',
-    default: { derived: 'a token is made at each start, and stands in the runtime file' },
+      'The file with the tokens of the address of --admin, of at least 16 characters each; every request must carry one. A line has a token and, behind it, its rights: `read` (look at everything, and /metrics), `act` (pause, recycle, end sessions, drain), `configure` (change what is served, delete data of tenants), joined by commas. A token alone has all of them. The file is read once, at the start.',
+    default: { derived: 'a token with all rights is made at each start, and stands in the runtime file' },
     shape: { accepted: 'the path of a file', test: (text) => text !== '' && !text.includes('\0') },
     why: 'A token is a secret: it is a file that only you may read, and never a flag or a variable.',
   },

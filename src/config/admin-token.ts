@@ -1,4 +1,4 @@
-/** The file with the token of operators: read, and looked at for what is wrong with it. */
+/** The file with the tokens of operators: read, and looked at for what is wrong with it. */
 import { readFileSync, statSync } from 'node:fs'
 import type { AdminSettings } from './admin-options.ts'
 import type { Problem } from './problem.ts'
@@ -9,16 +9,49 @@ const leastTokenChars = 16
 
 export const newToken = 'openssl rand -hex 32 > token && chmod 600 token'
 
-/** The token in a file, or why it cannot be used: words that complete a sentence about the file. */
-export function readAdminToken(path: string): { readonly token: string } | { readonly fault: string } {
+/** What the holder of a token may do. */
+const rightNames: ReadonlySet<string> = new Set(['read', 'act', 'configure'])
+/** More lines are no file of tokens. */
+const mostTokens = 100
+
+/** A token with the names of its rights. */
+export interface NamedToken {
+  readonly token: string
+  readonly rights: readonly string[]
+}
+
+/**
+ * The tokens in a file, one a line, each with its rights behind it: `TOKEN read,act`. A token alone has all rights. Lines
+ * that begin with # are comments. Or why the file cannot be used: words that complete a sentence about it, without any of
+ * its content.
+ */
+export function readAdminTokens(
+  path: string,
+): { readonly tokens: readonly [NamedToken, ...NamedToken[]] } | { readonly fault: string } {
   let text: string
   try {
-    text = readFileSync(path, 'utf8').trim()
+    text = readFileSync(path, 'utf8')
   } catch (error) {
     return { fault: `cannot be read: ${error instanceof Error ? error.message : String(error)}` }
   }
-  if (text.length >= leastTokenChars && /^[\u0021-\u007e]+$/.test(text)) return { token: text }
-  return { fault: `holds fewer than ${leastTokenChars} characters, or others than visible ASCII` }
+  const tokens: NamedToken[] = []
+  for (const [at, line] of text.split(/\r?\n/).entries()) {
+    const [token = '', rights, ...more] = line.trim().split(/\s+/)
+    if (token === '' || token.startsWith('#')) continue
+    if (token.length < leastTokenChars || !/^[\u0021-\u007e]+$/.test(token))
+      return {
+        fault: `holds fewer than ${leastTokenChars} characters, or others than visible ASCII, in line ${at + 1}`,
+      }
+    const names = rights === undefined ? [...rightNames] : rights.split(',')
+    if (more.length > 0 || !names.every((name) => rightNames.has(name)))
+      return { fault: `has something else than ${[...rightNames].join(', ')} behind the token in line ${at + 1}` }
+    if (tokens.some((one) => one.token === token)) return { fault: `has the token of line ${at + 1} twice` }
+    tokens.push({ token, rights: names })
+  }
+  const [first, ...others] = tokens
+  if (!first) return { fault: `holds fewer than ${leastTokenChars} characters, or others than visible ASCII` }
+  if (tokens.length > mostTokens) return { fault: `holds more than ${mostTokens} tokens` }
+  return { tokens: [first, ...others] }
 }
 
 /**
@@ -33,7 +66,7 @@ export function tokenFileProblems(
   const value = provided.get('admin.tokenFile')
   const spot = spotOf(value, 'admin.tokenFile')
   const name = value?.quote ?? `admin.tokenFile ${tokenFile}`
-  const read = readAdminToken(tokenFile)
+  const read = readAdminTokens(tokenFile)
   if ('fault' in read)
     return {
       missing: [{ code: 'config_missing', ...spot, message: `${name} ${read.fault}`, notes: [['try', newToken]] }],
@@ -41,7 +74,7 @@ export function tokenFileProblems(
     }
   const access = othersAccess(tokenFile)
   if (access === undefined) return { missing: [], warnings: [] }
-  const message = `${name} can be ${access} by other users of this machine, who can operate mcplex with the token in it`
+  const message = `${name} can be ${access} by other users of this machine, who can operate mcplex with what is in it`
   const notes = [['try', `chmod 600 ${JSON.stringify(tokenFile)}`]] as const
   return { missing: [], warnings: [{ code: 'config_exposed', ...spot, message, notes }] }
 }

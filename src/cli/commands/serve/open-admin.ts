@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Log } from '../../../base/log.ts'
 import { type Admin, type AdminNeeds, createAdmin } from '../../../admin/admin.ts'
+import type { AdminToken } from '../../../admin/admin-tokens.ts'
+import { rights } from '../../../admin/api.ts'
 import { type AdminSettings, adminAddress } from '../../../config/admin-options.ts'
-import { newToken, readAdminToken } from '../../../config/admin-token.ts'
+import { newToken, readAdminTokens } from '../../../config/admin-token.ts'
 import { isLoopback } from '../../../transports/http/options.ts'
 import { adminSocketPath } from '../../admin-socket.ts'
 import { CommandFailed } from '../../failures.ts'
@@ -47,10 +49,11 @@ async function openPlaces(admin: Admin, needs: OpenAdminNeeds): Promise<AdminPla
   const address = settings.listen === undefined ? undefined : adminAddress(settings.listen)
   if (!address) return socket === undefined ? undefined : { socket }
   const { host } = address
-  const given = settings.tokenFile === undefined ? undefined : tokenIn(settings.tokenFile)
+  const given = settings.tokenFile === undefined ? undefined : tokensIn(settings.tokenFile)
   // Without a runtime file, no one would learn a token that is made here.
   if (given === undefined && !settings.runtimeFile) throw failed('the address of --admin needs a file with its token')
-  const token = given ?? randomBytes(32).toString('base64url')
+  const made = randomBytes(32).toString('base64url')
+  const tokens = given ?? [{ token: made, rights: new Set(rights) }]
   const flag = needs.lineWith
   const wanted = {
     ...address,
@@ -59,11 +62,11 @@ async function openPlaces(admin: Admin, needs: OpenAdminNeeds): Promise<AdminPla
     lineWith: (port: number) => flag(`${host}:${port}`),
     anyPort: `--admin ${host}:0, for any free one (the runtime file says which)`,
   }
-  const open = (port: number): Promise<number> => admin.openPort({ host, port, token, allowHosts: needs.allowHosts })
+  const open = (port: number): Promise<number> => admin.openPort({ host, port, tokens, allowHosts: needs.allowHosts })
   const port = await openPort(wanted, open)
   if (!isLoopback(host)) log.warn({ host }, 'the token for operators goes over the network in cleartext')
   const url = `http://${host === '0.0.0.0' ? '127.0.0.1' : host === '[::]' ? '[::1]' : host}:${port}`
-  return { ...(socket !== undefined && { socket }), url, ...(given === undefined && { token }) }
+  return { ...(socket !== undefined && { socket }), url, ...(given === undefined && { token: made }) }
 }
 
 /** Without the socket mcplex serves its clients all the same. */
@@ -80,10 +83,13 @@ async function openSocket(admin: Admin, env: OpenAdminNeeds['env'], log: Log): P
 }
 
 /** @throws CommandFailed */
-function tokenIn(path: string): string {
-  const read = readAdminToken(path)
-  if ('token' in read) return read.token
-  throw failed(`the file of the token, ${path}, ${read.fault}`)
+function tokensIn(path: string): readonly AdminToken[] {
+  const read = readAdminTokens(path)
+  if ('fault' in read) throw failed(`the file of the tokens, ${path}, ${read.fault}`)
+  return read.tokens.map(({ token, rights: names }) => ({
+    token,
+    rights: new Set(rights.filter((right) => names.includes(right))),
+  }))
 }
 
 function failed(message: string): CommandFailed {
