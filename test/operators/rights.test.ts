@@ -96,7 +96,7 @@ test('the document says which right each operation needs', async () => {
 })
 
 describe('verbs', () => {
-  const words = { label: 'zzzzzzzz' }
+  const words = { label: 'abcdef12' }
   const verbs: ReadonlyArray<readonly [Right, readonly string[]]> = [
     ['read', ['sessions']],
     ['read', ['sessions', '--closed']],
