@@ -7,6 +7,6 @@ export interface FailureRow {
   readonly remedy: string
 }
 
-export function row(exit: number, meaning: string, remedy: string): FailureRow {
+export function failureRow(exit: number, meaning: string, remedy: string): FailureRow {
   return { exit, meaning, remedy }
 }
