@@ -200,6 +200,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
   },
   explain: {
     method: 'GET',
+    right: 'read',
     path: '/api/v1/explain',
     about:
       'What would happen to a call of a tenant, and by which values of the settings. Nothing is taken of a limit, and nothing is sent.',
