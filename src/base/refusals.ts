@@ -22,6 +22,7 @@ export type RefusalCode =
   | 'draining'
   | 'starting'
   | 'store_unavailable'
+  | 'issuer_unavailable'
   | 'upstream_unavailable'
   | 'upstream_disabled'
   | 'breaker_open'
@@ -119,6 +120,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'The session store does not answer.',
     'Try again after Retry-After seconds.',
+  ),
+  issuer_unavailable: row(
+    -32603,
+    503,
+    'later',
+    'Whether the token is valid cannot be found out at the moment.',
+    'Try again after Retry-After seconds, with the same token; the operator finds the reason in the log.',
   ),
   upstream_unavailable: row(
     -32603,

@@ -173,6 +173,21 @@ describe('settings of a program', () => {
       'config_value',
       'auth.issuers',
     ],
+    [
+      {
+        upstream: { command: 'x' },
+        auth: {
+          methods: ['oauth'],
+          publicUrl: 'https://mcp.example.com',
+          issuers: ['a', 'b'].map(
+            (name) =>
+              `https://${name}.example introspection=https://${name}.example/ask clientId=m clientSecret=secret`,
+          ),
+        },
+      },
+      'config_value',
+      'auth.issuers',
+    ],
     [{ upstream: { command: 'x' }, auth: { methods: ['none', 'keys'] } }, 'config_value', 'auth.methods'],
     [{ upstream: { command: 'x' }, auth: { methods: ['proxy'] } }, 'config_value', 'auth.methods'],
     [{ upstream: { command: 'x' }, auth: { proxyFrom: ['loopback'] } }, 'config_value', 'auth.proxyFrom'],

@@ -1,5 +1,5 @@
 /** Settings `auth` that are each valid alone, and not together. Pure. */
-import { isEverybody, issuerNamedTwice } from '../identity/options.ts'
+import { introspectingLines, isEverybody, issuerNamedTwice } from '../identity/options.ts'
 import type { Problem } from './problem.ts'
 import { type Provided, spotOf } from './provided.ts'
 
@@ -51,19 +51,27 @@ function oauthProblems(values: Values, provided: Provided): Problem[] {
   ]
 }
 
-/** An issuer has one line. */
+/** An issuer has one line, and one of them alone may be asked about tokens. */
 function issuerProblems(values: Values, provided: Provided): Problem[] {
-  const issuer = issuerNamedTwice(listOf(values, 'auth.issuers'))
-  if (issuer === undefined) return []
+  const lines = listOf(values, 'auth.issuers')
+  const issuer = issuerNamedTwice(lines)
   const from = provided.get('auth.issuers')
-  return [
-    {
-      code: 'config_value',
-      ...spotOf(from, 'auth.issuers'),
-      message: `${from?.quote ?? 'auth.issuers'} has two lines for the issuer ${issuer}`,
-      notes: [['try', 'one line for each issuer, with all that is expected of its tokens']],
-    },
-  ]
+  const problem = (fault: string, way: string): Problem => ({
+    code: 'config_value',
+    ...spotOf(from, 'auth.issuers'),
+    message: `${from?.quote ?? 'auth.issuers'} ${fault}`,
+    notes: [['try', way]],
+  })
+  if (issuer !== undefined)
+    return [
+      problem(
+        `has two lines for the issuer ${issuer}`,
+        'one line for each issuer, with all that is expected of its tokens',
+      ),
+    ]
+  if (introspectingLines(lines) < 2) return []
+  const fault = 'has several lines with introspection=: an opaque token does not say which of these issuers it is of'
+  return [problem(fault, 'introspection= in one line; the tokens of other issuers have to be signed JWTs')]
 }
 
 /** The settings of a proxy, and their paths. */

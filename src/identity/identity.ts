@@ -56,6 +56,9 @@ export interface IdentityNeeds {
 const lookEveryMs = 500
 const settleMs = 50
 
+/** When an issuer that did not answer is asked again. */
+const askAgainMs = 2000
+
 /** What a refusal counts as, if nothing was sent. */
 const noMethod = 'none'
 const tokenMethod = 'oauth'
@@ -110,6 +113,9 @@ export function createIdentity(needs: IdentityNeeds): Identity {
     const requestId = shortId()
     events.emit('authDecision', { method, result: 'refused', reason, keyId, requestId })
     const error = reason === 'missing' || method === proxyIssuer ? undefined : 'invalid_token'
+    // The client does best to keep its token, and to come again.
+    if (reason === 'introspection_unavailable')
+      throw new Refusal('issuer_unavailable', { data: { requestId }, retryAfterMs: askAgainMs })
     const headers = challenge(inbound.path, error, now.tokens ? now.rules.scopes : [])
     throw new Refusal('unauthorized', { headers, data: { requestId } })
   }

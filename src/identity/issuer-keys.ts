@@ -6,6 +6,7 @@ import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
+import { fetchJson } from './fetch-json.ts'
 import { isFetchable, type TrustedIssuer } from './issuer-line.ts'
 
 /** The keys of an issuer cannot be had now. */
@@ -124,31 +125,8 @@ export class IssuerKeys {
     throw last
   }
 
-  /** A JSON object from a URL, within bounds of time and size. No redirects: another place would be another issuer. */
-  async #json(url: string): Promise<JsonObject> {
-    const abort = new AbortController()
-    const timer = this.#clock.after(times.fetchMs, () => abort.abort(new Error(`${url} took too long`)))
-    try {
-      const response = await fetch(url, {
-        redirect: 'error',
-        signal: abort.signal,
-        headers: { Accept: 'application/json' },
-      })
-      if (response.status !== 200) throw new Error(`${url} answered with ${response.status}`)
-      const chunks: Uint8Array[] = []
-      let bytes = 0
-      for await (const chunk of response.body ?? []) {
-        bytes += chunk.byteLength
-        if (bytes > maxBytes) throw new Error(`${url} sent more than ${maxBytes} bytes`)
-        chunks.push(chunk)
-      }
-      const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-      if (!isObject(value)) throw new Error(`${url} sent no JSON object`)
-      return value
-    } finally {
-      timer.stop()
-      abort.abort()
-    }
+  #json(url: string): Promise<JsonObject> {
+    return fetchJson(url, { clock: this.#clock, timeoutMs: times.fetchMs, maxBytes })
   }
 }
 

@@ -1,6 +1,6 @@
 /** The settings `auth`: how clients prove who they are. */
 import type { OptionTable } from '../base/option.ts'
-import { isFetchable, isTenantName, readIssuerLine } from './issuer-line.ts'
+import { isFetchable, isTenantName, readIssuerLine, secretInIssuerLine } from './issuer-line.ts'
 import { readKeyLine } from './key-record.ts'
 import { isScopeRule } from './scope-rules.ts'
 import { isAnyAddress, isPeer } from './trusted-peers.ts'
@@ -47,6 +47,11 @@ const headerName = {
 export function issuerNamedTwice(lines: readonly string[]): string | undefined {
   const issuers = lines.map((line) => readIssuerLine(line)?.issuer)
   return issuers.find((issuer, at) => issuer !== undefined && issuers.indexOf(issuer) !== at)
+}
+
+/** How many lines are of issuers that mcplex asks: an opaque token does not say whose it is, and none may learn of another's. */
+export function introspectingLines(lines: readonly string[]): number {
+  return lines.filter((line) => readIssuerLine(line)?.introspection !== undefined).length
 }
 
 /** Whether a proxy at such an address could be anybody. */
@@ -97,8 +102,9 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.issuers',
     kind: 'list',
     about:
-      'The OAuth authorization servers whose tokens (signed JWTs) are accepted, each as one line: its URL, and after it what is special: `tenantClaim=org_id` (the claim that names the tenant), `tenant=acme` (the tenant of tokens without that claim), `audience=mcplex` (in place of the URLs of the endpoints), `jwks=https://...` (where its keys are), `algorithms=RS256+ES256`.',
+      'The OAuth authorization servers whose tokens (signed JWTs, or opaque ones) are accepted, each as one line: its URL, and after it what is special: `tenantClaim=org_id` (the claim that names the tenant), `tenant=acme` (the tenant of tokens without that claim), `audience=mcplex` (in place of the URLs of the endpoints), `jwks=https://...` (where its keys are), `algorithms=RS256+ES256`; for opaque tokens `introspection=https://... clientId=mcplex clientSecret=${SECRET}` (where mcplex asks what they are, and as whom), `remember=60s` (how long an answer is good, at most 300s).',
     default: [],
+    secretIn: secretInIssuerLine,
     shape: {
       accepted: 'a URL over https (or of this machine), and more: https://login.example.com tenantClaim=org_id',
       test: (text) => readIssuerLine(text) !== undefined,

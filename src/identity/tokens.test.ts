@@ -438,6 +438,16 @@ test('what was accepted is good under the same terms alone', async () => {
   expect(new Tokens([], systemClock, silentLog, { tokens: before }).accepts(decision.principal)).toBe(false)
 })
 
+test('a token with a wrong signature that comes again is refused without a promise, for ten seconds', async () => {
+  const clock = manualClock()
+  const own = new Tokens([issuer.trusted()], clock, silentLog)
+  const forged = signed({ alg: 'RS256', kid: 'rsa' }, claims(), otherRsa.privateKey)
+  expect(await own.check(forged, audiences)).toEqual({ fault: 'wrong_signature' })
+  expect(own.check(forged, audiences)).toEqual({ fault: 'wrong_signature' })
+  clock.advance(10_001)
+  expect(own.check(forged, audiences)).toBeInstanceOf(Promise)
+})
+
 test('a token that has ended is refused, although it was checked before', async () => {
   const token = of({ exp: seconds() + 2 })
   expect(await tokens.check(token, audiences)).toHaveProperty('principal')

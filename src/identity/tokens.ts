@@ -1,48 +1,57 @@
 /**
- * Tokens of trusted issuers: signed JWTs for this resource. A token that was checked is remembered for a minute, because a
- * check costs some hundred microseconds. [RFC 9068; RFC 8725]
+ * Tokens of trusted issuers: signed JWTs for this resource, and tokens of an issuer that is asked what they are. A token that
+ * was checked is remembered for a minute, because a check costs some hundred microseconds, or a question to the issuer.
+ * [RFC 9068; RFC 8725; RFC 7662]
  */
 import { hash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { Awaitable } from '../base/awaitable.ts'
 import { type Clock, wallMs } from '../base/clock.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
 import type { Principal } from '../protocol/call.ts'
+import { holdsApiKey } from './api-key.ts'
+import { Introspection } from './introspection.ts'
 import { IssuerKeys, KeysUnavailable } from './issuer-keys.ts'
-import { isTenantName, type TrustedIssuer } from './issuer-line.ts'
-import { defaultTenant, faultOfKeyText } from './key-record.ts'
+import type { TrustedIssuer } from './issuer-line.ts'
+import { RefusedTokens } from './refused-tokens.ts'
+import {
+  acceptClaims,
+  type Accepted,
+  type ClaimsFault,
+  claimsOfAnswer,
+  faultOfAnswer,
+  skewSeconds,
+} from './token-claims.ts'
 
 /** Why a token is not accepted: for the log and the metrics, never for the client. */
 export type TokenFault =
+  | ClaimsFault
   | 'too_large'
   | 'no_jwt'
   | 'unknown_issuer'
-  | 'wrong_type'
   | 'algorithm'
   | 'unknown_signing_key'
   | 'wrong_signature'
   | 'issuer_unavailable'
-  | 'expired'
-  | 'not_valid_yet'
-  | 'wrong_claims'
   | 'wrong_audience'
-  | 'no_tenant'
+  | 'inactive'
+  | 'introspection_unavailable'
 
 export type TokenDecision = { readonly principal: Principal } | { readonly fault: TokenFault }
 
-interface Checked {
-  readonly principal: Principal
-  readonly audiences: readonly string[]
+interface Checked extends Accepted {
   readonly issuer: TrustedIssuer
   /** Until when it is remembered, by the monotonic clock: a clock of the machine that is set back makes it no longer. */
   readonly untilMs: number
-  /** In milliseconds since 1970. */
-  readonly expiresAtMs: number
+  /** Until when it is good while the issuer does not answer. */
+  readonly staleUntilMs: number
 }
 
 interface Trusted {
   readonly issuer: TrustedIssuer
   readonly keys: IssuerKeys
+  readonly introspection: Introspection | undefined
   /** What its tokens are accepted under: a token that was accepted under other terms may not be a good one. */
   readonly terms: string
 }
@@ -57,9 +66,11 @@ interface TokensBefore {
 
 const maxChars = 8192
 const rememberedMs = 60_000
+/** How long a token is good after its last answer, while its issuer does not tell. */
+const staleMs = 600_000
 const mostRemembered = 10_000
-/** How far the clocks of issuers may be ahead, in seconds. */
-const skewSeconds = 60
+/** How long a token is refused at once after its signature was wrong. */
+const wrongSignatureMs = 10_000
 const compact = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/
 const types: readonly unknown[] = [undefined, 'jwt', 'at+jwt', 'application/at+jwt']
 
@@ -80,20 +91,37 @@ export class Tokens {
   readonly #remembered = new Map<string, Checked>()
   /** The terms under which each principal was accepted. */
   readonly #termsOf: WeakMap<Principal, string>
+  readonly #wrong: RefusedTokens
+  /** The issuer that is asked about opaque tokens. */
+  readonly #asked: Trusted | undefined
 
   constructor(issuers: readonly TrustedIssuer[], clock: Clock, log: Log, { tokens, publicUrl }: TokensBefore = {}) {
     this.#clock = clock
+    this.#wrong = new RefusedTokens(clock, wrongSignatureMs)
     this.#termsOf = tokens ? tokens.#termsOf : new WeakMap()
     this.#issuers = new Map(
       issuers.map((issuer) => {
         const before = tokens ? tokens.#issuers.get(issuer.issuer) : undefined
         // Else a reload while the issuer cannot be reached would refuse all tokens.
         const keys = before?.issuer.jwks === issuer.jwks ? before?.keys : undefined
-        const { audience, tenantClaim, tenant, jwks, algorithms } = issuer
-        const terms = JSON.stringify([audience, audience ?? publicUrl, tenantClaim, tenant, jwks, algorithms])
-        return [issuer.issuer, { issuer, keys: keys ?? new IssuerKeys(issuer, clock, log), terms }] as const
+        const { introspection: place } = issuer
+        const same = isDeepStrictEqual(before?.introspection?.place, place) ? before?.introspection : undefined
+        const trusted: Trusted = {
+          issuer,
+          keys: keys ?? new IssuerKeys(issuer, clock, log),
+          introspection: place && (same ?? new Introspection(issuer.issuer, place, clock, log)),
+          terms: termsOf(issuer, publicUrl),
+        }
+        return [issuer.issuer, trusted] as const
       }),
     )
+    this.#asked = [...this.#issuers.values()].find(({ introspection }) => introspection)
+    for (const [key, checked] of tokens ? tokens.#remembered : []) {
+      const trusted = this.#issuers.get(checked.issuer.issuer)
+      // Those of other issuers are checked again, by keys that are known.
+      if (trusted?.introspection && this.#termsOf.get(checked.principal) === trusted.terms)
+        this.#remembered.set(key, { ...checked, issuer: trusted.issuer })
+    }
   }
 
   knows(issuer: string): boolean {
@@ -115,6 +143,7 @@ export class Tokens {
     const key = hash('sha256', token, 'base64')
     const known = this.#remembered.get(key)
     if (known && this.#clock.now() < known.untilMs && wallMs() < known.expiresAtMs) return decided(known, audiences)
+    if (this.#wrong.has(key)) return { fault: 'wrong_signature' }
     return this.#check(token, key, audiences)
   }
 
@@ -122,10 +151,15 @@ export class Tokens {
     const [, head = '', payload = ''] = compact.exec(token) ?? []
     const header = jsonIn(head)
     const claims = jsonIn(payload)
-    if (!header || !claims) return { fault: 'no_jwt' }
+    if (!header || !claims) {
+      // An API key is no business of the issuer.
+      const asked = holdsApiKey(token) ? undefined : this.#asked
+      return asked ? this.#ask(token, key, asked, audiences) : { fault: 'no_jwt' }
+    }
     const { iss } = claims
     const trusted = typeof iss === 'string' ? this.#issuers.get(iss) : undefined
     if (!trusted) return { fault: 'unknown_issuer' }
+    if (trusted.introspection) return this.#ask(token, key, trusted, audiences)
     const { typ } = header
     if (!types.includes(typeof typ === 'string' ? typ.toLowerCase() : typ)) return { fault: 'wrong_type' }
     const { issuer, keys } = trusted
@@ -139,30 +173,35 @@ export class Tokens {
       })
       return this.#take(verified as JsonObject, trusted, key, audiences)
     } catch (error) {
-      return { fault: faultOf(error) }
+      const fault = faultOf(error)
+      if (fault === 'wrong_signature') this.#wrong.add(key)
+      return { fault }
     }
+  }
+
+  /** Asks the issuer. While it does not answer, what it said the last time holds for some minutes. */
+  async #ask(token: string, key: string, trusted: Trusted, audiences: readonly string[]): Promise<TokenDecision> {
+    const answer = (await trusted.introspection?.ask(token, key)) ?? 'unavailable'
+    if (answer === 'unavailable') {
+      const known = this.#remembered.get(key)
+      const isGood = known && this.#clock.now() < known.staleUntilMs && wallMs() < known.expiresAtMs
+      return isGood ? decided(known, audiences) : { fault: 'introspection_unavailable' }
+    }
+    const fault = answer === 'inactive' ? answer : faultOfAnswer(answer, trusted.issuer)
+    if (fault !== undefined || answer === 'inactive') {
+      this.#remembered.delete(key)
+      return { fault: fault ?? 'inactive' }
+    }
+    return this.#take(claimsOfAnswer(answer), trusted, key, audiences)
   }
 
   /** Takes the claims of a token whose signature, issuer and times are right. */
   #take(claims: JsonObject, { issuer, terms }: Trusted, key: string, audiences: readonly string[]): TokenDecision {
-    const { sub, exp, aud } = claims
-    if (typeof sub !== 'string' || faultOfKeyText('subject', sub) !== undefined) return { fault: 'wrong_claims' }
-    const expiresAtMs = typeof exp === 'number' ? exp * 1000 : Number.NaN
-    // The skew is for clocks that are ahead, not for tokens that have ended.
-    if (!(wallMs() < expiresAtMs)) return { fault: 'expired' }
-    const tenant = tenantOf(claims, issuer)
-    if (tenant === undefined) return { fault: 'no_tenant' }
-    const principal: Principal = Object.freeze({
-      tenant,
-      subject: sub,
-      issuer: issuer.issuer,
-      scopes: Object.freeze(scopesOf(claims)),
-      expiresAtMs,
-    })
-    const named = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string')
-    this.#termsOf.set(principal, terms)
-    const untilMs = this.#clock.now() + rememberedMs
-    const checked: Checked = { principal, audiences: named, issuer, untilMs, expiresAtMs }
+    const accepted = acceptClaims(claims, issuer)
+    if ('fault' in accepted) return accepted
+    this.#termsOf.set(accepted.principal, terms)
+    const untilMs = this.#clock.now() + (issuer.introspection?.rememberMs ?? rememberedMs)
+    const checked: Checked = { ...accepted, issuer, untilMs, staleUntilMs: untilMs + staleMs }
     this.#remember(key, checked)
     return decided(checked, audiences)
   }
@@ -185,17 +224,10 @@ function decided({ principal, audiences: named, issuer }: Checked, audiences: re
   return isForUs ? { principal } : { fault: 'wrong_audience' }
 }
 
-function tenantOf(claims: JsonObject, { tenantClaim, tenant }: TrustedIssuer): string | undefined {
-  const claim = tenantClaim === undefined || !Object.hasOwn(claims, tenantClaim) ? undefined : claims[tenantClaim]
-  if (claim !== undefined) return typeof claim === 'string' && isTenantName(claim) ? claim : undefined
-  return tenantClaim === undefined ? (tenant ?? defaultTenant) : tenant
-}
-
-/** `scope` as text [RFC 9068, 2.2.3], or `scp`, as others write it. */
-function scopesOf({ scope, scp }: JsonObject): string[] {
-  const found = scope ?? scp
-  const words = typeof found === 'string' ? found.split(' ') : Array.isArray(found) ? found : []
-  return words.filter((word) => typeof word === 'string' && word !== '').map(String)
+function termsOf(issuer: TrustedIssuer, publicUrl: string | undefined): string {
+  const { audience, tenantClaim, tenant, jwks, algorithms, introspection } = issuer
+  const asked = introspection && [introspection.url, introspection.clientId]
+  return JSON.stringify([audience, audience ?? publicUrl, tenantClaim, tenant, jwks, algorithms, asked])
 }
 
 function jsonIn(part: string): JsonObject | undefined {

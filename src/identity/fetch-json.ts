@@ -1,0 +1,57 @@
+/** Fetches a JSON object from an issuer, within bounds of time and size. */
+import type { Clock } from '../base/clock.ts'
+import { isObject, type JsonObject } from '../base/json.ts'
+
+export interface FetchBounds {
+  readonly clock: Clock
+  /** For the whole answer, in milliseconds. */
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+
+/** What is sent; without a body it is a GET. */
+export interface Sent {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/**
+ * The object that a URL answers with. No redirects: another place would be another issuer.
+ * Rejects if it cannot be had; the message names the URL and nothing that was sent.
+ */
+export async function fetchJson(url: string, bounds: FetchBounds, { headers, body }: Sent = {}): Promise<JsonObject> {
+  const { clock, timeoutMs, maxBytes } = bounds
+  const abort = new AbortController()
+  const timer = clock.after(timeoutMs, () => abort.abort(new Error(`${url} took too long`)))
+  try {
+    const response = await fetch(url, {
+      redirect: 'error',
+      signal: abort.signal,
+      headers: { Accept: 'application/json', ...headers },
+      ...(body !== undefined && { method: 'POST', body }),
+    })
+    if (response.status !== 200) throw new Error(`${url} answered with ${response.status}`)
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) throw new Error(`${url} sent more than ${maxBytes} bytes`)
+      chunks.push(chunk)
+    }
+    const value = jsonOf(Buffer.concat(chunks).toString('utf8'), url)
+    if (!isObject(value)) throw new Error(`${url} sent no JSON object`)
+    return value
+  } finally {
+    timer.stop()
+    abort.abort()
+  }
+}
+
+/** The error of the parser would have a part of the text in it, which may be of a user. */
+function jsonOf(text: string, url: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Error(`${url} sent no JSON`)
+  }
+}
