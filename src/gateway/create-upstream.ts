@@ -10,6 +10,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Principal } from '../protocol/call.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { ToolStates } from '../sessions/tool-states.ts'
+import type { Fairness } from '../upstreams/fairness.ts'
 import { createModuleUpstream } from '../upstreams/module/module-upstream.ts'
 import type { CallerFacts, ToolSessions } from '../upstreams/module/object-host.ts'
 import { createMemoryScan } from '../upstreams/stdio/memory-scan.ts'
@@ -19,6 +20,7 @@ import { nameIn } from './tenant-setups.ts'
 
 export interface CreateUpstreamNeeds {
   readonly limits: Pick<Settings['limits'], 'queue' | 'queueWaitMs'>
+  readonly fairness: Fairness
   /** Where in-process servers find what belongs to a session; asked for when they first use it. */
   readonly sessionServices: () => { readonly states: ToolStates; readonly sessions: Pick<Sessions, 'served'> }
   /** Whether all requests come from one client. */
@@ -36,7 +38,7 @@ export interface CreateUpstreamNeeds {
 }
 
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
-  const { limits, hasOneClient, isNamed, isUnderLoad, memory, clock } = needs
+  const { limits, fairness, hasOneClient, isNamed, isUnderLoad, memory, clock } = needs
   const memoryScan = createMemoryScan(clock)
   return (key, settings) => {
     const log = isNamed() ? logWith(needs.log, { upstream: key }) : needs.log
@@ -44,7 +46,7 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const { queue, queueWaitMs } = limits
     const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, key)
     const surroundings = { isUnderLoad, clock, log, events }
-    const common = { ...surroundings, hasOneClient, queue, queueWaitMs, memory, endSuspendedCalls }
+    const common = { ...surroundings, hasOneClient, queue, queueWaitMs, fairness, memory, endSuspendedCalls }
     const upstream =
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings, memoryScan })

@@ -22,6 +22,7 @@ import type { BreakerState, BreakerWord, ControlState, UpstreamOperations } from
 import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { RateLimits } from '../tenants/rate-limits.ts'
 import { TenantUse } from '../tenants/tenant-use.ts'
+import { byTenant } from '../upstreams/fairness.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit } from './admit.ts'
@@ -91,9 +92,11 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const lateStarts = new LateStarts(log, events, clock)
   const inForce = { settings }
   const isNamed = (): boolean => !isUnnamed(inForce.settings)
-  const logOf = (name: string): Log => (isNamed() ? logWith(log, { upstream: name }) : log)
+  const logOf = (upstream: string): Log => (isNamed() ? logWith(log, { upstream }) : log)
+  const tenantUse = new TenantUse(settings.tenants)
+  const fairness = byTenant((tenant) => tenantUse.weightOf(tenant))
   const create = upstreamCreator({
-    limits,
+    ...{ limits, fairness },
     sessionServices: () => ({ states: toolStates, sessions }),
     hasOneClient,
     isNamed,
@@ -108,16 +111,15 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const upstreams = new ServedUpstreams({
     settings,
     create,
-    createControl: (own) =>
-      new UpstreamControl({ ...own, queue: settings.limits.queue, clock, log: logOf(own.name), events }),
-    limits,
-    listWaitMs: settings.limits.upstreamWaitMs,
+    createControl: (own) => new UpstreamControl({ ...own, queue: limits.queue, clock, log: logOf(own.name), events }),
+    ...{ limits, fairness },
+    listWaitMs: limits.upstreamWaitMs,
     clock,
     log,
     changed: (served) => [endpoints, lateStarts].forEach((one) => one.changed(served)),
   })
-  const { journals } = backplane
-  const streams = createJournalledStreams({ journals, settings: settings.sessions, memory, timers, clock, expiredText })
+  const keeping = { journals: backplane.journals, settings: settings.sessions, memory, timers, clock }
+  const streams = createJournalledStreams({ ...keeping, expiredText })
   const sessions = createSessions({
     backplane,
     memory,
@@ -137,11 +139,10 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     served: (principal, session) => sessions.served(principal, session),
     ...settings.sessions,
   })
-  const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
+  const sseSessions = createSseSessions({ ...keeping, sessions })
   const identity = createCallerIdentity({ parts: needs, sessions, clock, log, events })
   const drain = createDrain(clock)
   const rateLimits = new RateLimits(settings.tenants, { clock, log })
-  const tenantUse = new TenantUse(settings.tenants)
   const tenantParts = { inForce, rateLimits, tenantUse }
   const admission = createAdmission(
     settings.limits,

@@ -13,6 +13,7 @@ import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamControlNeeds } from '../upstreams/control/upstream-control-needs.ts'
 import type { UpstreamOperations } from '../upstreams/control/operations.ts'
+import type { Fairness } from '../upstreams/fairness.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import { learnCommonLists } from './common-lists.ts'
 import { ReloadError } from './reload-error.ts'
@@ -33,6 +34,7 @@ export interface ServedUpstreamsNeeds {
   readonly createControl: (needs: ControlOfName) => UpstreamControl
   /** How many calls may wait in front of an upstream, and for how long, in milliseconds. */
   readonly limits: { readonly queue: number; readonly queueWaitMs: number }
+  readonly fairness: Fairness
   /** How long the lists of an upstream are waited for before it takes the place of another one, in milliseconds. */
   readonly listWaitMs: number
   readonly clock: Clock
@@ -63,13 +65,15 @@ export class ServedUpstreams {
 
   constructor(needs: ServedUpstreamsNeeds) {
     this.#needs = needs
-    this.#controls = new UpstreamControls({ ...needs.limits, clock: needs.clock }, (name, line) =>
-      needs.createControl({
-        name,
-        line,
-        current: () => this.#byKey.get(name)?.behind,
-        isIdempotent: (call) => this.#byKey.get(name)?.isIdempotent(call) === true,
-      }),
+    this.#controls = new UpstreamControls(
+      { ...needs.limits, fairness: needs.fairness, clock: needs.clock },
+      (name, line) =>
+        needs.createControl({
+          name,
+          line,
+          current: () => this.#byKey.get(name)?.behind,
+          isIdempotent: (call) => this.#byKey.get(name)?.isIdempotent(call) === true,
+        }),
     )
     this.#settings = needs.settings
     for (const [name, setup] of Object.entries(needs.settings.upstreams)) this.#byKey.set(name, this.#make(name, setup))

@@ -9,6 +9,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call } from '../../protocol/call.ts'
+import { type Fairness, pathOf } from '../fairness.ts'
 import type { Place } from '../wait-notices.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import type { AdaptiveBounds } from './adaptive-step.ts'
@@ -21,6 +22,8 @@ export interface CallLineNeeds {
   readonly queue: number
   /** How long a call may wait for its turn, in milliseconds. */
   readonly queueWaitMs: number
+  /** Undefined: tenants are equal. */
+  readonly fairness?: Fairness | undefined
   readonly clock: Clock
 }
 
@@ -64,6 +67,7 @@ export class CallLine {
     this.#line = new WaitingLine({
       clock,
       bound: queue,
+      ...needs.fairness,
       refusalWhenDue: (waiting) => this.#refusalWhenDue(waiting),
       refusalAtOnce: (ahead, ms) => this.#refusalAtOnce(ahead, ms),
       refusalWhenDisplaced: ({ member }) => this.#full(member),
@@ -144,7 +148,7 @@ export class CallLine {
    */
   wait(member: LineMember, call: Call, cancel: Cancel): TurnWait {
     const { clock, queueWaitMs } = this.#needs
-    const path = [call.principal.tenant, call.fairnessKey, member.name]
+    const path = [...pathOf(call), member.name]
     const session = sessionOf(call)
     this.#kept.called(session)
     const about = { member, session, sinceMs: clock.now() }

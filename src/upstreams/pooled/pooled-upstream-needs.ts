@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
+import type { Fairness } from '../fairness.ts'
 import type { UpstreamSettings } from '../options.ts'
 
 export interface PooledUpstreamNeeds {
@@ -16,6 +17,8 @@ export interface PooledUpstreamNeeds {
   readonly hasOneClient: boolean
   readonly queue: number
   readonly queueWaitMs: number
+  /** Undefined: tenants are equal. */
+  readonly fairness?: Fairness | undefined
   /** Whether work that no client waits for is left out for now. */
   readonly isUnderLoad?: () => boolean
   /** Ends up to `wanted` calls that hold a worker and only wait for their clients, if they may be ended. */

@@ -272,11 +272,11 @@ export class PooledUpstream implements SingleUpstream {
   }
 
   #createPool(): Pool {
-    const { settings, hasOneClient, queue, queueWaitMs, clock, endSuspendedCalls } = this.#needs
+    const { settings, hasOneClient, queue, queueWaitMs, fairness, clock, endSuspendedCalls } = this.#needs
     return new Pool({
       settings,
       queue,
-      queueWaitMs,
+      ...{ queueWaitMs, fairness },
       clock,
       groups: () => this.groups.all(),
       slots: this.slots,

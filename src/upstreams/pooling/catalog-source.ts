@@ -118,7 +118,8 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     }
     // This waits in line like a call of that client.
     const client = caller.session ?? JSON.stringify(principalKey(caller.principal))
-    return pool.wait(group, { fairnessKey: client, clientKey: caller.session ?? '', cancel: new Cancel() })
+    const of = { principal: caller.principal, fairnessKey: client, clientKey: caller.session ?? '' }
+    return pool.wait(group, { ...of, cancel: new Cancel() })
   }
 
   /** The workers that give lists page by page. */

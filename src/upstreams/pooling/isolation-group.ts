@@ -7,6 +7,7 @@ import { type Call, type Caller, type EraName, type Filter, principalKey, type W
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
+import type { FairCall } from '../fairness.ts'
 import type { Attribution, Worker } from '../worker.ts'
 import type { Mode } from '../options.ts'
 import type { Subscriber } from '../upstream.ts'
@@ -39,7 +40,7 @@ export interface WorkerOwner {
 }
 
 /** What the line has to know of a call. */
-export type WaitingCall = Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>
+export type WaitingCall = FairCall & Pick<Call, 'clientKey' | 'cancel'>
 
 /** A call that waits in line for a worker of its group. */
 export interface QueuedCall {

@@ -2,6 +2,7 @@
  * Where calls stand that wait for a worker, and for how long they probably will: by how many of them run at once, and by how
  * long calls took of late. Nothing is foretold where a worker is being started, or must be ended first for another session.
  */
+import { cpus } from 'node:os'
 import { CallTimes } from '../../base/call-times.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Refusal, type RefusalDetails } from '../../base/refusal.ts'
@@ -9,6 +10,9 @@ import type { Place } from '../wait-notices.ts'
 import { untilEvictable } from './idle-workers.ts'
 import { hasLasting, type IsolationGroup, isLeaving, type QueuedCall, workersOf } from './isolation-group.ts'
 import type { WorkerSlots } from './worker-slots.ts'
+
+/** More starts at once than this only make each of them slower. */
+export const startsAtOnce: number = Math.max(2, cpus().length * 2)
 
 /** When to try again, in milliseconds; a refusal has its own default. */
 export type Again = Pick<RefusalDetails, 'retryAfterMs'>

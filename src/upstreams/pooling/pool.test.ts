@@ -10,6 +10,7 @@ import { asRefusal, Refusal } from '../../base/refusal.ts'
 import type { Call } from '../../protocol/call.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
+import { byTenant, type Fairness } from '../fairness.ts'
 import type { Worker, WorkerCall } from '../worker.ts'
 import type { WorkerState } from '../worker-states.ts'
 import { IdleChecks } from './idle-checks.ts'
@@ -31,7 +32,7 @@ const settings = {
 const queueWaitMs = 10_000
 
 /** @param mode `session`: a worker for each client; `shared`: one group for all */
-function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 0) {
+function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 0, fairness: Fairness = {}) {
   const groups = createIsolationGroups(() => bound, false)
   const serverDescription = rawObject({})
   groups.serverEras.set('legacy', { codec: legacyUpstreamCodec, mode, statelessMode: mode, serverDescription })
@@ -70,6 +71,7 @@ function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 
     settings: { ...settings, poolReserve },
     queue: 8,
     queueWaitMs,
+    fairness,
     clock,
     groups: () => groups.all(),
     slots,
@@ -86,13 +88,13 @@ function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 
   return { groups, slots, pool, instances, failing }
 }
 
-function callOf(client: string): Call {
+function callOf(client: string, tenant = ''): Call {
   return {
     id: '1',
     method: 'tools/call',
     params: undefined,
     client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
-    principal: { tenant: '', subject: '' },
+    principal: { tenant, subject: '' },
     session: client,
     fairnessKey: client,
     clientKey: client,
@@ -253,7 +255,7 @@ test('a worker of the reserve is only for calls that have waited for long, and e
 test('workers that are ending count when the reserve is no longer needed: no more of them end than are too many', async () => {
   const { groups, slots, pool, instances } = createFixture('session', 2, 1)
   const given: Worker[] = []
-  for (const call of ['a', 'b', 'c'].map(callOf)) {
+  for (const call of ['a', 'b', 'c'].map((client) => callOf(client))) {
     void pool.wait(groups.of(call), call).then((worker) => given.push(worker))
     clock.advance(3100)
     pool.sweep()
@@ -317,6 +319,25 @@ test('a call that waits for a worker has a place in the fair line, and a time by
   expect(places[0]).toEqual({ ahead: 0, expectedMs: 2000 })
   expect(places[3], 'one of each client in turn').toEqual({ ahead: 1, expectedMs: 4000 })
   expect(places[2]).toEqual({ ahead: 3, expectedMs: 8000 })
+})
+
+test('calls that wait get workers in turns of their tenants, by weight, however many sessions a tenant has', async () => {
+  const fairness = byTenant((tenant) => (tenant === 'paying' ? 3 : 1))
+  const { groups, pool } = createFixture('shared', 1, 0, fairness)
+  const group = groups.of(callOf('a'))
+  const worker = await pool.wait(group, callOf('a'))
+  await pool.wait(group, callOf('b'))
+  const order: string[] = []
+  const waiting = ['crowd', 'crowd', 'crowd', 'crowd', 'paying', 'paying', 'paying', 'paying']
+  for (const [at, tenant] of waiting.entries())
+    void pool.wait(group, callOf(tenant === 'paying' ? 'only' : `${at}`, tenant)).then(() => order.push(tenant))
+  expect(pool.waiting).toBe(8)
+  for (let ended = 0; ended < 8; ended++) {
+    worker.unreserve()
+    pool.callEnded()
+    await settled()
+  }
+  expect(order).toEqual(['crowd', 'paying', 'paying', 'paying', 'crowd', 'paying', 'crowd', 'crowd'])
 })
 
 test('a call that cannot have a worker in time is refused at once, and told when it could have one', async () => {

@@ -2,11 +2,11 @@
  * Assigns workers to calls: one waiting line that is fair between clients, starts of workers within the limit, and the
  * end of idle ones. The pool only decides; the caller passes in how a worker is started.
  */
-import { cpus } from 'node:os'
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
+import { type Fairness, pathOf } from '../fairness.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Place } from '../wait-notices.ts'
@@ -15,7 +15,7 @@ import { chooseWorker } from './choose-worker.ts'
 import { endIdleWorkersOf, longestIdle } from './idle-workers.ts'
 import type { IdleChecks } from './idle-checks.ts'
 import { hasLasting, type IsolationGroup, type QueuedCall, type WaitingCall, workersOf } from './isolation-group.ts'
-import { isWorkerExpected, PoolWaits } from './pool-waits.ts'
+import { isWorkerExpected, PoolWaits, startsAtOnce } from './pool-waits.ts'
 import { waitedTooLong } from './waited-too-long.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
@@ -26,6 +26,8 @@ export interface PoolNeeds {
   >
   readonly queue: number
   readonly queueWaitMs: number
+  /** Undefined: tenants are equal. */
+  readonly fairness?: Fairness | undefined
   readonly clock: Clock
   readonly groups: () => Iterable<IsolationGroup>
   readonly slots: WorkerSlots
@@ -55,9 +57,6 @@ export interface PoolNeeds {
   readonly endSuspendedCalls: (wanted: number) => void
 }
 
-/** More starts at once than this only make each of them slower. */
-export const startsAtOnce: number = Math.max(2, cpus().length * 2)
-
 export class Pool {
   readonly #needs: PoolNeeds
   readonly #line: WaitingLine<Worker, QueuedCall>
@@ -79,6 +78,7 @@ export class Pool {
     this.#line = new WaitingLine({
       clock: needs.clock,
       bound: needs.queue,
+      ...needs.fairness,
       refusalWhenDue: (queued) => this.#refusalWhenDue(queued),
       onLeave: (queued) => void queued.group.queued.delete(queued),
     })
@@ -114,7 +114,7 @@ export class Pool {
     if (this.#closed) return Promise.reject(new Refusal('draining'))
     if (call.cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
     const { clock, queueWaitMs } = this.#needs
-    const path = [call.fairnessKey]
+    const path = pathOf(call)
     const refusal = this.#waits.refusalAtOnce(group, this.#line.size, () => this.#line.ahead(path), queueWaitMs)
     if (refusal) return Promise.reject(refusal)
     const queued: QueuedCall = { group, call, sinceMs: clock.now() }
@@ -128,7 +128,7 @@ export class Pool {
   /** Where a call stands that waits. */
   placeOf(group: IsolationGroup, call: WaitingCall): Place {
     const queued = [...group.queued].find((one) => one.call === call)
-    return this.#waits.placeOf(group, queued, queued ? this.#line.aheadOf([call.fairnessKey], queued) : 0)
+    return this.#waits.placeOf(group, queued, queued ? this.#line.aheadOf(pathOf(call), queued) : 0)
   }
 
   /** A call has run to its end, for so long, in milliseconds. */

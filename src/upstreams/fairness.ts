@@ -1,0 +1,19 @@
+/** In which turns calls that wait are served: between tenants by their weights, and then between the clients of each. */
+import type { FairQueueNeeds } from '../base/fair-queue.ts'
+import type { Call } from '../protocol/call.ts'
+
+/** By which weights the keys of a line share what there is. */
+export type Fairness = Pick<FairQueueNeeds, 'weightOf'>
+
+/** What tells whose a call is, and of which client. */
+export type FairCall = Pick<Call, 'fairnessKey'> & { readonly principal: Pick<Call['principal'], 'tenant'> }
+
+/** The keys of a call in a line: its tenant, and what tells its client from others of the tenant. */
+export function pathOf({ principal, fairnessKey }: FairCall): readonly [tenant: string, client: string] {
+  return [principal.tenant, fairnessKey]
+}
+
+/** Tenants share by their weights; all that is below a tenant has equal parts. @param weightOf at least 1 */
+export function byTenant(weightOf: (tenant: string) => number): Fairness {
+  return { weightOf: ([tenant = '', ...below]) => (below.length === 0 ? weightOf(tenant) : 1) }
+}
