@@ -149,7 +149,7 @@ export const tenantOptions: OptionTable<TenantSettings> = {
   weight: {
     kind: 'count',
     about:
-      'The share of the tenant when clients wait for a place: a tenant with weight 4 gets four places while one with weight 1 gets one.',
+      'The share of the tenant where clients wait for a place and calls for a server or a process: a tenant with weight 4 gets four turns while one with weight 1 gets one.',
     default: 1,
     min: 1,
     max: 1000,
