@@ -22,7 +22,7 @@ import type { BreakerState, BreakerWord, ControlState, UpstreamOperations } from
 import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { RateLimits } from '../tenants/rate-limits.ts'
 import { TenantUse } from '../tenants/tenant-use.ts'
-import { byTenant } from '../upstreams/fairness.ts'
+import { byTenant } from '../protocol/fairness.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit } from './admit.ts'

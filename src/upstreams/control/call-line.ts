@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call } from '../../protocol/call.ts'
-import { type Fairness, pathOf } from '../fairness.ts'
+import { type Fairness, fairPathOf } from '../../protocol/fairness.ts'
 import type { Place } from '../wait-notices.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import type { AdaptiveBounds } from './adaptive-step.ts'
@@ -148,7 +148,7 @@ export class CallLine {
    */
   wait(member: LineMember, call: Call, cancel: Cancel): TurnWait {
     const { clock, queueWaitMs } = this.#needs
-    const path = [...pathOf(call), member.name]
+    const path = [...fairPathOf(call), member.name]
     const session = sessionOf(call)
     this.#kept.called(session)
     const about = { member, session, sinceMs: clock.now() }

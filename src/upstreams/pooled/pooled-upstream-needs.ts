@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
-import type { Fairness } from '../fairness.ts'
+import type { Fairness } from '../../protocol/fairness.ts'
 import type { UpstreamSettings } from '../options.ts'
 
 export interface PooledUpstreamNeeds {

@@ -7,7 +7,7 @@ import { type Call, type Caller, type EraName, type Filter, principalKey, type W
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
-import type { FairCall } from '../fairness.ts'
+import type { FairCall } from '../../protocol/fairness.ts'
 import type { Attribution, Worker } from '../worker.ts'
 import type { Mode } from '../options.ts'
 import type { Subscriber } from '../upstream.ts'

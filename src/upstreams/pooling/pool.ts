@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
-import { type Fairness, pathOf } from '../fairness.ts'
+import { type Fairness, fairPathOf } from '../../protocol/fairness.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Place } from '../wait-notices.ts'
@@ -114,7 +114,7 @@ export class Pool {
     if (this.#closed) return Promise.reject(new Refusal('draining'))
     if (call.cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
     const { clock, queueWaitMs } = this.#needs
-    const path = pathOf(call)
+    const path = fairPathOf(call)
     const refusal = this.#waits.refusalAtOnce(group, this.#line.size, () => this.#line.ahead(path), queueWaitMs)
     if (refusal) return Promise.reject(refusal)
     const queued: QueuedCall = { group, call, sinceMs: clock.now() }
@@ -128,7 +128,7 @@ export class Pool {
   /** Where a call stands that waits. */
   placeOf(group: IsolationGroup, call: WaitingCall): Place {
     const queued = [...group.queued].find((one) => one.call === call)
-    return this.#waits.placeOf(group, queued, queued ? this.#line.aheadOf(pathOf(call), queued) : 0)
+    return this.#waits.placeOf(group, queued, queued ? this.#line.aheadOf(fairPathOf(call), queued) : 0)
   }
 
   /** A call has run to its end, for so long, in milliseconds. */

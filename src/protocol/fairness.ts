@@ -1,6 +1,6 @@
 /** In which turns calls that wait are served: between tenants by their weights, and then between the clients of each. */
 import type { FairQueueNeeds } from '../base/fair-queue.ts'
-import type { Call } from '../protocol/call.ts'
+import type { Call } from './call.ts'
 
 /** By which weights the keys of a line share what there is. */
 export type Fairness = Pick<FairQueueNeeds, 'weightOf'>
@@ -9,7 +9,7 @@ export type Fairness = Pick<FairQueueNeeds, 'weightOf'>
 export type FairCall = Pick<Call, 'fairnessKey'> & { readonly principal: Pick<Call['principal'], 'tenant'> }
 
 /** The keys of a call in a line: its tenant, and what tells its client from others of the tenant. */
-export function pathOf({ principal, fairnessKey }: FairCall): readonly [tenant: string, client: string] {
+export function fairPathOf({ principal, fairnessKey }: FairCall): readonly [tenant: string, client: string] {
   return [principal.tenant, fairnessKey]
 }
 
