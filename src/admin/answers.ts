@@ -94,6 +94,7 @@ export interface ApiUpstreamChange {
 
 export interface ApiSession {
   readonly label: string
+  readonly tenant: string
   readonly endpoint: string
   readonly client?: string | undefined
   readonly era: string
@@ -106,6 +107,16 @@ export interface ApiSession {
   readonly streams: number
   readonly inputRequests: number
   readonly keptBytes: number
+}
+
+/** A session with all that is known of it. */
+export interface ApiSessionDetails extends ApiSession {
+  readonly subject: string
+  readonly issuer?: string | undefined
+  readonly clientVersion?: string | undefined
+  readonly tools?: { readonly names: readonly string[]; readonly count: number; readonly hash: string } | undefined
+  readonly running: readonly ApiCall[]
+  readonly history: readonly ApiPastCall[]
 }
 
 export interface ApiPastCall {
@@ -125,6 +136,7 @@ export interface ApiLastError {
 
 export interface ApiClosedSession {
   readonly label: string
+  readonly tenant: string
   readonly client?: string | undefined
   readonly reason: string
   readonly endedAt: string
@@ -135,6 +147,7 @@ export interface ApiClosedSession {
 
 export interface ApiErrorCount {
   readonly reason: string
+  readonly tenant?: string | undefined
   readonly client?: string | undefined
   readonly tool?: string | undefined
   readonly upstream?: string | undefined
@@ -149,6 +162,8 @@ export interface ApiCall {
   readonly session?: string | undefined
   readonly client?: string | undefined
   readonly ageMs: number
+  readonly requestId: string
+  readonly waiting: boolean
 }
 
 export interface ApiTenantLimit {
@@ -227,7 +242,7 @@ export interface ApiAnswers {
     readonly tools: readonly string[]
   }
   readonly sessions: { readonly total: number; readonly sessions: readonly ApiSession[] }
-  readonly session: ApiSession & { readonly history: readonly ApiPastCall[] }
+  readonly session: ApiSessionDetails
   readonly closeSession: { readonly label: string }
   readonly closedSessions: { readonly total: number; readonly sessions: readonly ApiClosedSession[] }
   readonly errors: { readonly total: number; readonly errors: readonly ApiErrorCount[] }

@@ -55,6 +55,7 @@ export type OperationId = keyof ApiAnswers
 const limit: QueryParameter = { about: 'How many at most.', kind: 'count', max: 1000, default: 100 }
 const offset: QueryParameter = { about: 'How many to leave out at the beginning.', kind: 'count', max: 1e9, default: 0 }
 const client: QueryParameter = { about: 'Only those whose client has this in its name, in any case.', kind: 'text' }
+const tenant: QueryParameter = { about: 'Only those of this tenant.', kind: 'text' }
 const noUpstream = { 404: 'There is no such upstream.' }
 const noSession = { 404: 'There is no such session.', 409: 'Several sessions have labels that begin so.' }
 
@@ -155,13 +156,14 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     right: 'read',
     path: '/api/v1/sessions',
     about: 'Live sessions, in the order in which they were opened. Their ids are never told; labels name them.',
-    query: { limit, offset, client },
+    query: { limit, offset, client, tenant },
   },
   session: {
     method: 'GET',
     right: 'read',
     path: '/api/v1/sessions/{session}',
-    about: 'One session with its last calls, by its label or the beginning of it.',
+    about:
+      'One session by its label or the beginning of it: whose it is, the tools that its client was shown, its calls in flight and its last calls.',
     errors: noSession,
   },
   closeSession: {
@@ -180,6 +182,7 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
       limit,
       offset,
       client,
+      tenant,
       reason: { about: 'Only those that ended for this reason.', kind: 'word', words: sessionEnds },
     },
   },
@@ -229,8 +232,8 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     right: 'read',
     path: '/api/v1/errors',
     about:
-      'What went wrong within the last hour: how often, by reason, client, tool and upstream, the most frequent first.',
-    query: { limit },
+      'What went wrong within the last hour: how often, by reason, tenant, client, tool and upstream, the most frequent first.',
+    query: { limit, tenant },
   },
   drain: {
     method: 'GET',

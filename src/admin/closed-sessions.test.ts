@@ -31,5 +31,10 @@ test('they are found by client and reason; the id is not kept', () => {
   events.emit('sessionEnded', { ...ended, client: undefined, reason: 'evicted' })
   expect(closed.page({ skip: 0, limit: 9, client: 'curs' })).toMatchObject({ total: 1, sessions: [{ reason: 'idle' }] })
   expect(closed.page({ skip: 0, limit: 9, reason: 'evicted' })).toMatchObject({ total: 1 })
+  events.emit('sessionEnded', { ...ended, tenant: 'other' })
+  expect(closed.page({ skip: 0, limit: 9, tenant: 'other' })).toMatchObject({
+    total: 1,
+    sessions: [{ tenant: 'other' }],
+  })
   expect(JSON.stringify(closed.page({ skip: 0, limit: 9 }))).not.toContain('"one"')
 })

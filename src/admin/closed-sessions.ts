@@ -6,6 +6,7 @@ import { sessionLabel } from '../base/ids.ts'
 
 export interface ClosedSession {
   readonly label: string
+  readonly tenant: string
   readonly client: string | undefined
   readonly reason: SessionEnd
   /** In milliseconds since the epoch. */
@@ -20,6 +21,7 @@ export interface ClosedSessionPage {
   readonly limit: number
   /** Only those of clients whose name has this in it, in any case. */
   readonly client?: string | undefined
+  readonly tenant?: string | undefined
   readonly reason?: string | undefined
 }
 
@@ -32,9 +34,10 @@ export class ClosedSessions {
 
   /** Listens from now on, for as long as the gateway lives. */
   constructor(events: EventSource) {
-    events.on('sessionEnded', ({ session, client, reason, ageMs, calls, lastError }) => {
+    events.on('sessionEnded', ({ session, tenant, client, reason, ageMs, calls, lastError }) => {
       this.#ended[this.#next] = {
         label: sessionLabel(session),
+        tenant: detachedText(tenant),
         // A slice would keep the whole handshake of the client.
         client: client === undefined ? undefined : detachedText(client),
         reason,
@@ -48,7 +51,7 @@ export class ClosedSessions {
   }
 
   /** Those that pass, the last one first. */
-  page({ skip, limit, client, reason }: ClosedSessionPage): {
+  page({ skip, limit, client, tenant, reason }: ClosedSessionPage): {
     readonly total: number
     readonly sessions: readonly ClosedSession[]
   } {
@@ -59,6 +62,7 @@ export class ClosedSessions {
     for (let back = 1; back <= length; back++) {
       const one = this.#ended[(this.#next - back + most) % most]
       if (!one || (reason !== undefined && one.reason !== reason)) continue
+      if (tenant !== undefined && one.tenant !== tenant) continue
       if (wanted !== undefined && one.client?.toLowerCase().includes(wanted) !== true) continue
       if (total >= skip && sessions.length < limit) sessions.push(one)
       total++

@@ -10,7 +10,7 @@ import type { Handlers } from './api-request.ts'
 import type { ClosedSessions } from './closed-sessions.ts'
 import { createUpstreamHandlers, type OperatedUpstreams } from './upstream-handlers.ts'
 import type { RecentErrors } from './recent-errors.ts'
-import type { ApiAnswers, ApiLastError, ApiSession, ApiTenant } from './answers.ts'
+import type { ApiAnswers, ApiCall, ApiLastError, ApiSession, ApiTenant } from './answers.ts'
 
 /** What the process says of itself, and what an operator may do to it. */
 export interface OperatedProcess {
@@ -42,8 +42,9 @@ export function createHandlers({ gateway, process: operated, closedSessions, rec
         'session_ambiguous',
         `Several sessions begin so: ${found.map((one) => one.label).join(', ')}.`,
       )
+    const { subject, issuer, clientVersion, tools, running } = only
     const history = only.history.map((call) => ({ ...call, at: timeOf(call.at) }))
-    return { ...sessionOf(only), history }
+    return { ...sessionOf(only), subject, issuer, clientVersion, tools, running: running.map(callOf), history }
   }
 
   return {
@@ -68,8 +69,8 @@ export function createHandlers({ gateway, process: operated, closedSessions, rec
         counts: { ...counts },
       }
     },
-    sessions({ counts: { limit = 0, offset = 0 }, texts: { client } }) {
-      const { total, sessions } = overview.sessions({ skip: offset, limit, client })
+    sessions({ counts: { limit = 0, offset = 0 }, texts: { client, tenant } }) {
+      const { total, sessions } = overview.sessions({ skip: offset, limit, client, tenant })
       return { total, sessions: sessions.map(sessionOf) }
     },
     session: ({ segments: { session = '' } }) => oneSession(session),
@@ -79,8 +80,8 @@ export function createHandlers({ gateway, process: operated, closedSessions, rec
         throw new AdminError(404, 'session_unknown', `There is no session ${label}.`)
       return { label }
     },
-    closedSessions({ counts: { limit = 0, offset = 0 }, texts: { client, reason } }) {
-      const { total, sessions } = closedSessions.page({ skip: offset, limit, client, reason })
+    closedSessions({ counts: { limit = 0, offset = 0 }, texts: { client, tenant, reason } }) {
+      const { total, sessions } = closedSessions.page({ skip: offset, limit, client, tenant, reason })
       return {
         total,
         sessions: sessions.map(({ endedAt, lastError, ...one }) => ({
@@ -100,8 +101,8 @@ export function createHandlers({ gateway, process: operated, closedSessions, rec
       return tenantOf(found)
     },
     explain: ({ texts }) => overview.explain(askedIn(texts)),
-    errors({ counts: { limit = 0 } }) {
-      const { total, errors } = recentErrors.list(limit)
+    errors({ counts: { limit = 0 }, texts: { tenant } }) {
+      const { total, errors } = recentErrors.list(limit, tenant)
       return { total, errors: errors.map(({ lastAt, ...one }) => ({ ...one, lastAt: timeOf(lastAt) })) }
     },
     drain({ counts: { limit = 0 } }) {
@@ -111,7 +112,7 @@ export function createHandlers({ gateway, process: operated, closedSessions, rec
         sinceMs,
         leftMs: sinceMs === undefined ? undefined : Math.max(0, operated.drainMs - sinceMs),
         callsInFlight: gateway.callsInFlight,
-        waitingFor: [...overview.calls(limit)],
+        waitingFor: overview.calls(limit).map(callOf),
       }
     },
     startDrain() {
@@ -136,9 +137,10 @@ function askedIn(texts: Readonly<Record<string, string | undefined>>): Parameter
 }
 
 function sessionOf(view: ReturnType<Overview['sessions']>['sessions'][number]): ApiSession {
-  const { label, endpoint, client, era, version: revision, isReady, ageMs, idleMs, calls, callsTotal } = view
+  const { label, tenant, endpoint, client, era, version: revision, isReady, ageMs, idleMs, calls, callsTotal } = view
   return {
     label,
+    tenant,
     endpoint,
     client,
     era: eraInWords[era],
@@ -152,6 +154,10 @@ function sessionOf(view: ReturnType<Overview['sessions']>['sessions'][number]): 
     inputRequests: view.inputRequests,
     keptBytes: view.heldBytes,
   }
+}
+
+function callOf({ isWaiting, ...one }: ReturnType<Overview['calls']>[number]): ApiCall {
+  return { ...one, waiting: isWaiting }
 }
 
 function tenantOf({ isNamed, limits, ...one }: ReturnType<Overview['tenants']>[number]): ApiTenant {

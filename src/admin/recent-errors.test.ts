@@ -42,6 +42,20 @@ test('errors of the last hour are counted by kind, the most frequent first; what
   expect(recent.list(10)).toEqual({ total: 0, errors: [] })
 })
 
+test('errors are told apart by tenant, and found by it', () => {
+  const [events, clock] = [createEvents(), manualClock()]
+  const recent = new RecentErrors(events, clock)
+  for (const tenant of ['acme', 'acme', 'other']) events.emit('callEnded', { ...call, tenant })
+  events.emit('refused', { code: 'rate_limited', tenant: 'acme', client: undefined, requestId: 'r' })
+  expect(recent.list(10).errors.map(({ tenant, count }) => [tenant, count])).toEqual([
+    ['acme', 2],
+    ['other', 1],
+    ['acme', 1],
+  ])
+  expect(recent.list(10, 'other')).toMatchObject({ total: 1, errors: [{ tenant: 'other' }] })
+  expect(recent.list(10, 'nobody')).toEqual({ total: 0, errors: [] })
+})
+
 test('clients with ever new names take a bounded memory, and none of their errors is lost', () => {
   const [events, clock] = [createEvents(), manualClock()]
   const recent = new RecentErrors(events, clock)

@@ -1,10 +1,12 @@
-/** What went wrong within the last hour, counted by reason, client, tool and upstream. */
+/** What went wrong within the last hour, counted by reason, tenant, client, tool and upstream. */
 import { type Clock, wallMs } from '../base/clock.ts'
 import { detachedText } from '../base/detached-text.ts'
 import type { EventSource } from '../base/events.ts'
 
 export interface ErrorCount {
   readonly reason: string
+  /** Undefined if the caller was not known yet. */
+  readonly tenant: string | undefined
   readonly client: string | undefined
   readonly tool: string | undefined
   readonly upstream: string | undefined
@@ -13,7 +15,7 @@ export interface ErrorCount {
   readonly lastAt: number
 }
 
-type ErrorKind = Pick<ErrorCount, 'reason' | 'client' | 'tool' | 'upstream'>
+type ErrorKind = Pick<ErrorCount, 'reason' | 'tenant' | 'client' | 'tool' | 'upstream'>
 
 interface Counted extends ErrorKind {
   count: number
@@ -41,21 +43,22 @@ export class RecentErrors {
   /** Listens from now on, for as long as the gateway lives. */
   constructor(events: EventSource, clock: Clock) {
     this.#clock = clock
-    events.on('callEnded', ({ status, client, tool, upstream }) => {
-      if (!noErrors.has(status)) this.#count({ reason: status, client, tool, upstream })
+    events.on('callEnded', ({ status, tenant, client, tool, upstream }) => {
+      if (!noErrors.has(status)) this.#count({ reason: status, tenant, client, tool, upstream })
     })
-    events.on('refused', ({ code, client }) =>
-      this.#count({ reason: code, client, tool: undefined, upstream: undefined }),
+    events.on('refused', ({ code, tenant, client }) =>
+      this.#count({ reason: code, tenant, client, tool: undefined, upstream: undefined }),
     )
   }
 
-  /** The most frequent first. @param most how many kinds at most */
-  list(most: number): { readonly total: number; readonly errors: readonly ErrorCount[] } {
+  /** The most frequent first. @param most how many kinds at most @param tenant only those of this one */
+  list(most: number, tenant?: string): { readonly total: number; readonly errors: readonly ErrorCount[] } {
     this.#forget()
     const sums = new Map<string, Counted>()
     let total = 0
     for (const { kinds } of this.#minutes)
       for (const [key, kind] of kinds) {
+        if (tenant !== undefined && kind.tenant !== tenant) continue
         total += kind.count
         const sum = sums.get(key)
         if (!sum) sums.set(key, { ...kind })
@@ -82,7 +85,7 @@ export class RecentErrors {
     if (known) return added(known)
     if (kinds.size < mostKinds) return void kinds.set(key, begun(kind))
     const { reason } = kind
-    const alone: ErrorKind = { reason, client: undefined, tool: undefined, upstream: undefined }
+    const alone: ErrorKind = { reason, tenant: undefined, client: undefined, tool: undefined, upstream: undefined }
     const rest = kinds.get(keyOf(alone))
     if (rest) added(rest)
     else kinds.set(keyOf(alone), begun(alone))
@@ -98,13 +101,21 @@ export class RecentErrors {
   }
 }
 
-function keyOf({ reason, client = '', tool = '', upstream = '' }: ErrorKind): string {
-  return JSON.stringify([reason, client, tool, upstream])
+function keyOf({ reason, tenant = '', client = '', tool = '', upstream = '' }: ErrorKind): string {
+  return JSON.stringify([reason, tenant, client, tool, upstream])
 }
 
-function begun({ reason, client, tool, upstream }: ErrorKind): Counted {
+function begun({ reason, tenant, client, tool, upstream }: ErrorKind): Counted {
   // A slice would keep the whole message that the name came with.
-  return { reason, client: client && detachedText(client), tool, upstream, count: 1, lastAt: wallMs() }
+  return {
+    reason,
+    tenant: tenant && detachedText(tenant),
+    client: client && detachedText(client),
+    tool,
+    upstream,
+    count: 1,
+    lastAt: wallMs(),
+  }
 }
 
 function added(counted: Counted): void {

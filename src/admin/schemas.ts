@@ -21,6 +21,7 @@ const lastError = z.object({
 
 const session = z.object({
   label,
+  tenant: z.string(),
   endpoint: z.string().describe('Empty for the endpoint of all upstreams.'),
   client: z.string().optional(),
   era: z.string(),
@@ -42,6 +43,10 @@ const call = z.object({
   session: label.optional(),
   client: z.string().optional(),
   ageMs: ms,
+  requestId: z.string().describe('As in its line of the log.'),
+  waiting: z
+    .boolean()
+    .describe('Whether no worker has it: it waits for the end of a pause, a turn, a worker, or for its client.'),
 })
 
 const heldDefinition = z.object({
@@ -201,6 +206,18 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
   }),
   sessions: z.object({ total: count, sessions: z.array(session) }),
   session: session.extend({
+    subject: z.string(),
+    issuer: z.string().optional().describe('Who vouches for the subject: `keys`, or the URL of an issuer.'),
+    clientVersion: z.string().optional(),
+    tools: z
+      .object({
+        names: z.array(z.string()).describe('The first hundred.'),
+        count,
+        hash: z.string().describe('Of all definitions: equal for lists that are the same.'),
+      })
+      .optional()
+      .describe('The tools that the client was last shown; left out if it has not asked.'),
+    running: z.array(call).describe('Calls in flight, the oldest first: a hundred at most.'),
     history: z.array(
       z.object({
         method: z.string(),
@@ -217,6 +234,7 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
     sessions: z.array(
       z.object({
         label,
+        tenant: z.string(),
         client: z.string().optional(),
         reason: z.string(),
         endedAt: time,
@@ -231,6 +249,10 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
     errors: z.array(
       z.object({
         reason: z.string().describe('`tool_error`, `error` (of the server), or the word of a refusal.'),
+        tenant: z
+          .string()
+          .optional()
+          .describe('Left out if the caller was not known yet, and beyond a hundred kinds of errors in a minute.'),
         client: z.string().optional(),
         tool: z.string().optional(),
         upstream: z.string().optional(),

@@ -112,6 +112,8 @@ export const sessionEnds = [
   'drain',
   'operator',
   'revoked',
+  'tenant_removed',
+  'endpoint_removed',
 ] as const
 export type SessionEnd = (typeof sessionEnds)[number]
 export type DroppedThing =

@@ -12,6 +12,7 @@ import { headerParams, type HeaderParam } from '../protocol/headers.ts'
 import { firstElements } from '../protocol/json-edit.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
+import type { ListedTools } from '../protocol/listed-tools.ts'
 import { isTaskOnly } from '../protocol/task-only-tools.ts'
 import { safePage } from './safe-page.ts'
 
@@ -30,6 +31,8 @@ export interface Page {
   readonly isForAll: boolean
   /** Encoded answers by revision of the client, kept because a list is requested far more often than it changes. */
   readonly encoded: EncodedTexts
+  /** What it has in short, of `tools/list`, once a session was shown it: all sessions that were shown it share this. */
+  listed?: ListedTools
 }
 
 export interface EncodedTexts {

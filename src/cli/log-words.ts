@@ -52,6 +52,8 @@ const reasons: Readonly<Record<SessionEnd, string>> = {
   drain: 'mcplex stops',
   operator: 'an operator ended it',
   revoked: 'its credentials were revoked',
+  tenant_removed: 'its tenant was removed, or all that it may use at its endpoint',
+  endpoint_removed: 'its endpoint was removed',
 }
 
 const stopReasons: ReadonlyMap<string, string> = new Map([

@@ -19,6 +19,26 @@ export function table(columns: readonly string[], rows: ReadonlyArray<readonly s
     .join('')
 }
 
+/**
+ * The same with a column TENANT, which is left out where there is only one tenant and none is asked for.
+ * @param rows with the tenant in the place of its column
+ */
+export function tableOfTenants(
+  columns: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+  of: ReadonlyArray<{ readonly tenant?: string | undefined }>,
+  asked?: string,
+): string {
+  const tenants = new Set(of.map(({ tenant = standardTenant }) => tenant))
+  if (asked !== undefined || tenants.size > 1 || !tenants.has(standardTenant)) return table(columns, rows)
+  const at = columns.indexOf('TENANT')
+  const without = (cells: readonly string[]): string[] => cells.filter((_, index) => index !== at)
+  return table(without(columns), rows.map(without))
+}
+
+/** The tenant of callers whose credentials name none. */
+const standardTenant = 'default'
+
 /** A duration in at most two units: `4s`, `12m`, `3h12m`, `2d4h`. */
 export function shortAge(ms: number): string {
   const seconds = Math.floor(ms / 1000)

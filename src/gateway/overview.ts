@@ -4,7 +4,8 @@
  */
 import { sessionLabel } from '../base/ids.ts'
 import type { Clock } from '../base/clock.ts'
-import { clientName, type LiveSession, type LiveSessionView } from '../sessions/live-session.ts'
+import { clientName, clientVersion, type LiveSession, type LiveSessionView } from '../sessions/live-session.ts'
+import type { ListedTools } from '../protocol/listed-tools.ts'
 import type { PastCall } from '../protocol/past-call.ts'
 import { knownMethod } from '../protocol/methods.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -27,8 +28,18 @@ export interface SessionView extends LiveSessionView {
   readonly endpoint: string
 }
 
-/** A session with its last calls, oldest first. */
+/** A session with all that is known of it. */
 export interface SessionDetails extends SessionView {
+  readonly subject: string
+  /** Who vouches for the subject; undefined where there are no credentials. */
+  readonly issuer: string | undefined
+  /** The version that the client says it has. */
+  readonly clientVersion: string | undefined
+  /** The tools that its client was last shown here; undefined if it has not asked. */
+  readonly tools: ListedTools | undefined
+  /** Its calls in flight, the oldest first: a hundred at most. */
+  readonly running: readonly CallView[]
+  /** Its last calls, oldest first. */
   readonly history: readonly PastCall[]
 }
 
@@ -41,6 +52,10 @@ export interface CallView {
   readonly session: string | undefined
   readonly client: string | undefined
   readonly ageMs: number
+  /** As in its line of the log. */
+  readonly requestId: string
+  /** Whether no worker has it: it waits in front of its upstream, for a worker, or for its client. */
+  readonly isWaiting: boolean
 }
 
 /** What all sessions hold together. */
@@ -86,6 +101,8 @@ export interface SessionPage {
   readonly limit: number
   /** Only those of clients whose name has this in it, in any case. */
   readonly client?: string | undefined
+  /** Only those of this tenant. */
+  readonly tenant?: string | undefined
 }
 
 type OfTenants = Omit<TenantOverviewNeeds & ExplainRunningNeeds, 'upstreams' | 'drain' | 'state'>
@@ -103,6 +120,8 @@ export interface OverviewNeeds extends OfTenants {
 
 /** The most sessions that one beginning of a label finds. */
 const mostFound = 20
+/** The most calls in flight that are told of one session. */
+const mostCalls = 100
 
 export function createOverview(needs: OverviewNeeds): Overview {
   const { sessions, runningCalls, upstreams, drain, state, limits, clock } = needs
@@ -112,6 +131,34 @@ export function createOverview(needs: OverviewNeeds): Overview {
     endpoint: live.session.endpoint,
     ...live.view(clock.now()),
   })
+
+  const callOf = (tracked: TrackedCall): CallView => {
+    const { call, startedMs, requestId } = tracked
+    return {
+      method: knownMethod(call.method),
+      tool: tracked.tool(),
+      upstream: tracked.upstream(),
+      session: call.session === undefined ? undefined : sessionLabel(call.session),
+      client: clientName(call),
+      ageMs: Math.max(0, clock.now() - startedMs),
+      requestId,
+      isWaiting: call.stage?.isAtWorker !== true,
+    }
+  }
+
+  const detailsOf = (live: LiveSession): SessionDetails => {
+    const { id, principal } = live.session
+    const own = [...runningCalls].filter(({ call }) => call.session === id)
+    return {
+      ...viewOf(live),
+      subject: principal.subject,
+      issuer: principal.issuer,
+      clientVersion: clientVersion(live.session),
+      tools: live.listedTools,
+      running: oldest(own, mostCalls).map(callOf),
+      history: live.history,
+    }
+  }
 
   const labelled = (label: string): LiveSession[] => {
     const found: LiveSession[] = []
@@ -123,12 +170,13 @@ export function createOverview(needs: OverviewNeeds): Overview {
   }
 
   return {
-    sessions({ skip, limit, client }) {
+    sessions({ skip, limit, client, tenant }) {
       const wanted = client?.toLowerCase()
       const shown: SessionView[] = []
       let total = 0
       for (const live of sessions.all()) {
         if (wanted !== undefined && clientName(live.session)?.toLowerCase().includes(wanted) !== true) continue
+        if (tenant !== undefined && live.session.principal.tenant !== tenant) continue
         if (total >= skip && shown.length < limit) shown.push(viewOf(live))
         total++
       }
@@ -146,24 +194,13 @@ export function createOverview(needs: OverviewNeeds): Overview {
         heldBytes,
       }
     },
-    session: (label) => labelled(label).map((live) => ({ ...viewOf(live), history: live.history })),
+    session: (label) => labelled(label).map(detailsOf),
     async closeSession(label) {
       const found = labelled(label).filter(({ session }) => sessionLabel(session.id) === label)
       await Promise.all(found.map((live) => sessions.end(live, 'operator')))
       return found.length > 0
     },
-    calls: (most) =>
-      oldest(runningCalls, most).map((tracked) => {
-        const { call, startedMs } = tracked
-        return {
-          method: knownMethod(call.method),
-          tool: tracked.tool(),
-          upstream: tracked.upstream(),
-          session: call.session === undefined ? undefined : sessionLabel(call.session),
-          client: clientName(call),
-          ageMs: Math.max(0, clock.now() - startedMs),
-        }
-      }),
+    calls: (most) => oldest(runningCalls, most).map(callOf),
     upstreamCounts: () => upstreams.all.map((served) => [served.key, served.counts()] as const),
     counts: () => state().counts,
     tenantLimits: () => needs.rateLimits.view(),

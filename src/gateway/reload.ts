@@ -8,6 +8,7 @@ import type { CallerIdentity } from './caller-identity.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { RateLimits } from '../tenants/rate-limits.ts'
 import type { TenantUse } from '../tenants/tenant-use.ts'
+import { plansOf } from './endpoint-plans.ts'
 import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
 import { createReloadTurns, type WantedReload, type Turn } from './reload-turns.ts'
@@ -122,7 +123,9 @@ export function createReload(needs: ReloadNeeds): Reload {
       if (!endpoint) continue
       // The upstream may go on behind other endpoints.
       endpoint.upstream.endSession(callerOf(liveSession))
-      sessions.end(liveSession, 'operator').catch(() => undefined)
+      // What is still there for others was taken from its tenant alone.
+      const isThere = plansOf(inForce.settings).has(name)
+      sessions.end(liveSession, isThere ? 'tenant_removed' : 'endpoint_removed').catch(() => undefined)
     }
     if (replaced.length > 0) log.info({ upstreams: changed }, 'upstreams were replaced')
     else {

@@ -78,9 +78,17 @@ export interface Call {
   readonly waitNotices?: number
   /** For calls that belong together: all run on the worker of the first, and no other call does meanwhile. */
   readonly reservation?: WorkerReservation
+  /** How far it has come, for operators. */
+  readonly stage?: CallStage
   /** Counts the memory that is kept for the call, for no longer than the call lasts. */
   readonly memory?: MemoryAccount
   readonly cancel: Cancel
+}
+
+/** One for each call of a client, which all copies of the call share. */
+export interface CallStage {
+  /** Whether a worker has it now; else it waits: in front of its upstream, for a worker, or for its client. */
+  isAtWorker: boolean
 }
 
 /**

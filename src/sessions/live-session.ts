@@ -9,6 +9,7 @@ import type { Lease } from '../base/lease.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
 import type { EraName, Filter } from '../protocol/call.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
+import { joinListed, type ListedTools } from '../protocol/listed-tools.ts'
 import type { PastCall } from '../protocol/past-call.ts'
 import { CallHistory } from './call-history.ts'
 import type { Liveness } from './liveness.ts'
@@ -106,6 +107,7 @@ export class LiveSession {
   #callsTotal = 0
   #history: CallHistory | undefined
   #lastError: LastError | undefined
+  #listed: ListedTools | undefined
   #ended = false
 
   constructor(parts: LiveSessionParts) {
@@ -155,6 +157,16 @@ export class LiveSession {
   /** The last calls that have ended here, oldest first. */
   get history(): readonly PastCall[] {
     return this.#history?.list() ?? []
+  }
+
+  /** The tools that its client was last shown here; undefined if it has not asked. */
+  get listedTools(): ListedTools | undefined {
+    return this.#listed
+  }
+
+  /** Its client is shown a page of the list of tools. @param isFurther whether it goes on with the pages before */
+  noteListed(page: ListedTools, isFurther: boolean): void {
+    this.#listed = isFurther && this.#listed ? joinListed([this.#listed, page]) : page
   }
 
   /** The last of the calls that have not ended with `ok`. */

@@ -195,8 +195,24 @@ describe('sessions', () => {
     expect(reasonOf(await stranger.response('whoami'))).toBe('invalid_params')
     const acme = await openSession(url('acme'))
     await acme.whoami()
+    const reasons: string[] = []
+    gateway.events.on('sessionEnded', ({ tenant, reason }) => reasons.push(`${tenant}: ${reason}`))
     await gateway.reload(fillSettings(withSessions({ other: { upstreams: ['one'] } }), thisMachine()))
     await eventually('the sessions have ended', async () => (await gateway.health()).counts?.['sessions'] === 0)
     expect((await initialize(url('acme'))).status).toBe(403)
+    expect(reasons.toSorted()).toEqual(['acme: tenant_removed', 'stranger: tenant_removed'])
+  })
+
+  test('an endpoint that is taken away is the reason of its sessions', async () => {
+    const plain = withSessions({ acme: { upstreams: ['one'] } })
+    const { url, gateway } = await startForTenants({ ...plain, endpoints: { view: { tools: ['one__*'] } } })
+    await openSession(url('acme', 'view'))
+    const stays = await openSession(url('acme'))
+    const reasons: string[] = []
+    gateway.events.on('sessionEnded', ({ reason }) => reasons.push(reason))
+    await gateway.reload(fillSettings(plain, thisMachine()))
+    await eventually('the session has ended', () => reasons.length > 0)
+    expect(reasons).toEqual(['endpoint_removed'])
+    expect(await stays.text('echo', { text: 'x' })).toBe('x')
   })
 })

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runs } from '../children/processes.ts'
+import { answers } from '../../src/admin/schemas.ts'
 import { eventually } from '../support/eventually.ts'
 import { askAt, type RuntimeFolder, runtimeFolder } from '../support/door.ts'
 import { type Mcplex, startMcplex } from '../support/mcplex.ts'
@@ -70,8 +71,16 @@ describe('sessions', () => {
       history: [{ method: 'tools/call', tool: 'echo', outcome: 'ok' }],
     })
     const { stdout } = await place.run('sessions', 'show', label)
-    expect(stdout).toMatch(/^SESSION .*\n[0-9a-f]{8} +verb-tester .*\n\nBEGAN .*\n.* tools\/call +echo /)
+    expect(stdout).toMatch(
+      /^SESSION +CLIENT .*\n[0-9a-f]{8} +verb-tester .*\n\ntenant [^]*\nBEGAN .*\n.* tools\/call +echo /,
+    )
     expect(mcplex.log.find(({ msg }) => msg === 'session begins')).toMatchObject({ session: label })
+  })
+
+  test('a tenant that has none is empty; without tenants there is no column of them', async () => {
+    expect(await place.json('sessions', '--tenant', 'nobody')).toMatchObject({ total: 0 })
+    expect((await place.run('sessions')).stdout).toMatch(/^SESSION +CLIENT /)
+    expect((await place.run('sessions', '--tenant', 'default')).stdout).toMatch(/^SESSION +TENANT +CLIENT /)
   })
 
   test('close ends one that lives, once; --closed tells why, and its last error', async () => {
@@ -99,6 +108,36 @@ describe('sessions', () => {
     ])
     expect(await place.json('sessions', '--closed', '--reason', 'idle')).toMatchObject({ total: 0 })
     expect((await place.run('sessions', '--closed')).stdout).toContain('operator')
+  })
+
+  test('show has whose it is, the tools that it was shown, and what runs', async () => {
+    const own = await openSession(mcplex.url, { client: 'with-tools' })
+    const [label = ''] = await labels('--client', 'with-tools')
+    const before = await place.run('sessions', 'show', label)
+    expect(before.stdout).toMatch(/\ntenant +default\nsubject +\S+\nclient +with-tools.*\ntools +not listed yet\n/)
+    const { result } = await own.request('tools/list')
+    const count = Array.isArray(result?.['tools']) ? result['tools'].length : 0
+    const running = own
+      .request('tools/call', { name: 'slow', arguments: { ms: 30_000, steps: 1 } })
+      .catch(() => undefined)
+    await eventually('the call runs', async () => {
+      const shown = await place.json('sessions', 'show', label)
+      return (shown['running'] as Rows).some(({ waiting }) => waiting === false)
+    })
+    const shown = await place.json('sessions', 'show', label)
+    expect(shown).toMatchObject({
+      tenant: 'default',
+      tools: { count, hash: expect.stringMatching(/^[\w-]{12}$/) as string },
+      running: [{ method: 'tools/call', tool: 'slow', requestId: expect.any(String) as string }],
+    })
+    const { names } = shown['tools'] as { names: string[] }
+    expect(names).toContain('echo')
+    const { body } = await askAt(place.placesOf(mcplex.pid).socket, `/api/v1/sessions/${label}`)
+    expect(answers.session.parse(body)).toEqual(body)
+    const { stdout } = await place.run('sessions', 'show', label)
+    expect(stdout).toMatch(/\nAGE .*\n.* tools\/call +slow +server +running +\S+\n/)
+    await place.run('sessions', 'close', label)
+    await running
   })
 })
 

@@ -6,12 +6,15 @@ import { type Answer, type RequestMessage, responseText } from '../../protocol/j
 import { encodeLegacyAnswer } from '../../protocol/legacy-server.ts'
 import { statusOf, encodeModernAnswer } from '../../protocol/modern-server.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
+import type { Page } from '../../catalog/pages.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
 /** The whole response, and the HTTP status of the stateless era. */
 export interface ListAnswer {
   readonly text: string
   readonly status: number
+  /** The page that it shows; undefined for an error of the server. */
+  readonly page?: Page
 }
 
 /** Answers a list request. Throws `invalid_params` for a cursor that mcplex did not issue. */
@@ -38,7 +41,7 @@ export async function answerList(
   }
   // The text is kept for all clients; how long the list is fresh changes with each answer.
   const ttl = caller.session === undefined ? `"ttlMs":${ttlMs},` : ''
-  return { text: `{"jsonrpc":"2.0","id":${id},"result":{${ttl}${text.slice(1)}}`, status: 200 }
+  return { text: `{"jsonrpc":"2.0","id":${id},"result":{${ttl}${text.slice(1)}}`, status: 200, page }
 }
 
 /** Encodes an outcome for the client's revision. There are few revisions, so the texts kept with a page are bounded. */

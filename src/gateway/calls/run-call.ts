@@ -55,7 +55,7 @@ class RunningCall implements Reply, TrackedCall {
   readonly call: Call
   startedMs = 0
   place = 0
-  readonly #requestId = shortId()
+  readonly requestId: string = shortId()
   readonly #needs: CallNeeds
   #reply: Reply | undefined
   #isContinued = false
@@ -135,9 +135,9 @@ class RunningCall implements Reply, TrackedCall {
 
   #failed(error: unknown): Promise<never> {
     const cut = this.call.cancel.reason === overdue ? cutOff() : error
-    const refusal = asRefusal(cut) ?? internalFault(cut, this.#needs.log, this.#requestId)
+    const refusal = asRefusal(cut) ?? internalFault(cut, this.#needs.log, this.requestId)
     this.#report(undefined, refusal.code)
-    return Promise.reject(withRequestId(refusal, this.#requestId))
+    return Promise.reject(withRequestId(refusal, this.requestId))
   }
 
   #report(outcome: Outcome | undefined, status: string): void {
@@ -152,7 +152,7 @@ class RunningCall implements Reply, TrackedCall {
     if (session !== undefined)
       addToHistory(call.principal, session, { method, tool, at: wallMs() - durationMs, durationMs, outcome: status })
     events.emit('callEnded', {
-      requestId: this.#requestId,
+      requestId: this.requestId,
       method,
       tool,
       tenant: call.principal.tenant,

@@ -5,6 +5,8 @@ import type { Call } from '../../protocol/call.ts'
 export interface TrackedCall {
   readonly call: Call
   readonly startedMs: number
+  /** As in its line of the log. */
+  readonly requestId: string
   /** The name of the upstream that it is for, if that is certain. */
   upstream(): string | undefined
   /** The tool or prompt that it is for: a name that the server lists, or `unknown`. */

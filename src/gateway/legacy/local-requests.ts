@@ -4,6 +4,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import { capabilitiesIn } from '../../protocol/server-description.ts'
 import { emptyObject, isObject, type RawObject } from '../../protocol/json-text.ts'
 import { type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
+import { summarizeTools } from '../../protocol/listed-tools.ts'
 import { logLevels } from '../../protocol/revisions.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
@@ -33,8 +34,15 @@ export async function answerLocally(
   request: RequestMessage,
   needs: LocalRequestNeeds,
 ): Promise<string> {
-  if (needs.catalog.isList(request.method))
-    return (await answerList(callerOf(liveSession), request, needs.catalog)).text
+  if (needs.catalog.isList(request.method)) {
+    const { text, page } = await answerList(callerOf(liveSession), request, needs.catalog)
+    if (page && request.method === 'tools/list')
+      liveSession.noteListed(
+        (page.listed ??= summarizeTools(page.result)),
+        request.params?.value['cursor'] !== undefined,
+      )
+    return text
+  }
   switch (request.method) {
     case 'logging/setLevel':
       await setLevel(liveSession, request.params?.value['level'], needs)

@@ -185,6 +185,7 @@ function callOf(liveSession: LiveSession, request: RequestMessage, admitted: Adm
     progressToken: progressTokenOf(request.params),
     logLevel: session.logLevel,
     worker: undefined,
+    stage: { isAtWorker: false },
     cancel: admitted.cancel,
     memory: admitted.memory,
   }

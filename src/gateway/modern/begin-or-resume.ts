@@ -70,6 +70,7 @@ function beginCall(
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
     worker: state?.kind === 'server' ? state.worker : undefined,
+    stage: { isAtWorker: false },
     memory,
     cancel,
   }

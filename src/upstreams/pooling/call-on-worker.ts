@@ -70,6 +70,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
     worker.workFor(call.clientKey)
     notifications.subscriptionsOf(group).noteSubscribe(worker, call.params?.value['uri'])
   }
+  if (call.stage) call.stage.isAtWorker = true
   const stopListening = call.cancel.onCancel(() => pending.fail(new Refusal('cancelled')))
   const startedMs = clock.now()
   let outcome: Outcome | undefined
@@ -84,6 +85,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
     }
   } finally {
     stopListening()
+    if (call.stage) call.stage.isAtWorker = false
     worker.finish(pending, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
     endWithCall(group, worker, call, outcome)
     if (outcome) pool.callRan(clock.now() - startedMs)

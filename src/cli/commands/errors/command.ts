@@ -10,6 +10,8 @@ export interface ErrorsRequest extends OutputOptions {
   readonly verb: 'errors'
   readonly door: DoorWish
   readonly limit: number
+  /** Only those of this tenant. */
+  readonly tenant: string | undefined
 }
 
 const examples = `
@@ -27,16 +29,18 @@ export const errorsVerb: Subcommand<ErrorsRequest> = {
       .description('count what went wrong in a running mcplex within the last hour: by reason, client, tool and server')
       .usage('[options]')
       .addHelpText('after', examples)
+      .addOption(new Option('--tenant <name>', 'Only those of this tenant.'))
       .addOption(new Option('--limit <n>', 'How many rows at most, up to 1000.').default('100'))
     addDoorOptions(command)
     addOutputOptions(command, 'One JSON object on stdout: the errors.')
     command.action(() => {
-      const { limit } = command.opts<{ limit: string }>()
+      const { limit, tenant } = command.opts<{ limit: string; tenant?: string }>()
       asked({
         verb: 'errors',
         ...outputOptionsOf(command),
         door: doorWishOf(command),
         limit: countOf('--limit', limit, 1, 1000),
+        tenant,
       })
     })
   },

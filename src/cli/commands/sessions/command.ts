@@ -12,6 +12,7 @@ interface SessionsPage {
   readonly limit: number
   readonly offset: number
   readonly client: string | undefined
+  readonly tenant: string | undefined
 }
 
 /** What is to be done. */
@@ -32,7 +33,8 @@ const examples = `
 Examples:
   mcplex sessions                                  live sessions: client, age, idle time, calls, streams, kept bytes
   mcplex sessions --client cursor                  those of clients with that in their name
-  mcplex sessions show 1f09ab                      one session with its last calls
+  mcplex sessions show 1f09ab                      one session: whose it is, the tools it was shown, its calls
+  mcplex sessions --tenant acme                    those of one tenant
   mcplex sessions close 1f09ab                     end it: its calls are cancelled, its client begins another one
   mcplex sessions --closed --reason evicted        those that have ended, of the last 10,000
   mcplex sessions --closed --limit 1000 --offset 1000
@@ -52,6 +54,7 @@ export const sessionsVerb: Subcommand<SessionsRequest> = {
       .argument('[label]', 'the label of a session, or the beginning of it')
       .addOption(new Option('--closed', 'Those that have ended, the last one first.'))
       .addOption(new Option('--client <name>', 'Only those of clients with that in their name.'))
+      .addOption(new Option('--tenant <name>', 'Only those of this tenant.'))
       .addOption(new Option('--reason <word>', 'Of --closed: only those that ended for this reason.'))
       .addOption(new Option('--limit <n>', 'How many at most, up to 1000.').default('100'))
       .addOption(new Option('--offset <n>', 'How many to leave out at the beginning of the list.').default('0'))
@@ -72,6 +75,7 @@ export const sessionsVerb: Subcommand<SessionsRequest> = {
 interface Flags {
   readonly closed?: true
   readonly client?: string
+  readonly tenant?: string
   readonly reason?: string
   readonly limit: string
   readonly offset: string
@@ -80,10 +84,10 @@ interface Flags {
 function actionIn(
   action: string | undefined,
   label: string | undefined,
-  { closed, client, reason, limit, offset }: Flags,
+  { closed, client, tenant, reason, limit, offset }: Flags,
 ): SessionsAction {
   if (action === 'show' || action === 'close') {
-    if (closed !== undefined || client !== undefined || reason !== undefined)
+    if (closed !== undefined || client !== undefined || tenant !== undefined || reason !== undefined)
       throw wrongUsage(`${action} takes a label alone`, ['try', `mcplex sessions ${action} ${label ?? '<label>'}`])
     // An empty label would be the beginning of every label.
     if (label !== undefined && /^[0-9a-f]{1,8}$/.test(label)) return { kind: action, label }
@@ -102,7 +106,12 @@ function actionIn(
   if (label !== undefined) throw wrongUsage('list takes no label', ['try', `mcplex sessions show ${label}`])
   if (reason !== undefined && closed === undefined)
     throw wrongUsage('--reason is of sessions that have ended', ['try', `mcplex sessions --closed --reason ${reason}`])
-  const page = { limit: countOf('--limit', limit, 1, 1000), offset: countOf('--offset', offset, 0, 100_000), client }
+  const page = {
+    limit: countOf('--limit', limit, 1, 1000),
+    offset: countOf('--offset', offset, 0, 100_000),
+    client,
+    tenant,
+  }
   return closed === undefined ? { kind: 'list', ...page } : { kind: 'closed', reason: reasonIn(reason), ...page }
 }
 
