@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { Settings } from '../config/settings.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
 import { createIdentity, type Identity } from '../identity/identity.ts'
+import type { Asked } from '../identity/scope-rules.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
 import { errorResponse } from '../protocol/error-response.ts'
@@ -21,7 +22,7 @@ export interface CallerIdentity {
   readonly authenticate: Authenticate
   readonly heldRequests: HeldRequests
   /** Refuses with `insufficient_scope`. See `Identity.checkScopes`. */
-  checkScopes(principal: Principal, methods: readonly string[], path: string): void
+  checkScopes(principal: Principal, asked: readonly Asked[], path: string): void
   /** The answer to a request for the metadata of an endpoint; undefined if it is for something else. */
   metadata(inbound: Inbound): Promise<Outbound> | undefined
   /** Figures for the health report. */
@@ -88,7 +89,7 @@ export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity
   return {
     authenticate: identity?.authenticate ?? own ?? acceptWithoutCredentials,
     heldRequests,
-    checkScopes: (principal, methods, path) => identity?.checkScopes(principal, methods, path),
+    checkScopes: (principal, asked, path) => identity?.checkScopes(principal, asked, path),
     metadata({ method, path }) {
       const endpoint = describedEndpoint(path)
       return endpoint === undefined

@@ -29,7 +29,7 @@ export function createOperationOf(behind: NamesTargets, inForce: () => NamingSet
       const { aliases } = settings
       names = upstreams.length === 1 ? plainNames(only, aliases) : prefixedNames(upstreams, aliases)
     }
-    const { member, own } = behind.targetOf(request)
+    const { member, own, mayBeOther = false } = behind.targetOf(request)
     // Of which upstream a bare name is, that an App calls, only lists can say, and which one has a method of an extension
     // only they themselves: such an operation counts for each of them.
     const mayBeOfAny = own !== undefined || knownMethod(request.method) === unknownName
@@ -38,6 +38,7 @@ export function createOperationOf(behind: NamesTargets, inForce: () => NamingSet
       method: request.method,
       upstreams: of,
       own,
+      mayBeOther,
       names: () => (own === undefined ? [] : of.flatMap((one) => names.all(one, own))),
     }
   }

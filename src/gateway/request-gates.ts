@@ -13,6 +13,8 @@ import { checkVersionHeader, mayBatch } from '../protocol/legacy-server.ts'
 import { isStateless } from '../protocol/revisions.ts'
 import type { LiveSession } from '../sessions/live-session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import { askedBy } from './asked-scopes.ts'
+import type { OperationOf } from './charged-operations.ts'
 import { type GatedRequest, kindOfMessage } from './gated-request.ts'
 import type { CallerIdentity } from './caller-identity.ts'
 import type { HeldRequests } from './held-requests.ts'
@@ -37,6 +39,7 @@ export interface RequestGateNeeds {
   /** Whether clients of the transport HTTP+SSE are served. */
   readonly offersHttpSse: boolean
   readonly identity: Pick<CallerIdentity, 'checkScopes'>
+  readonly operationOf: OperationOf
   readonly startWait: Pick<StartWait, 'server' | 'wait'>
   readonly sessions: Pick<Sessions, 'find'>
   readonly sseSessions: Pick<SseSessions, 'find'>
@@ -107,10 +110,11 @@ function readMessages(request: GatedRequest, text: string): void {
 }
 
 /** Refuses with: `insufficient_scope`. */
-export function checkScopes({ principal, messages, inbound }: GatedRequest, { identity }: RequestGateNeeds): void {
-  if (principal.scopes === undefined) return
-  const methods = messages.map((message) => ('method' in message ? message.method : ''))
-  identity.checkScopes(principal, methods.length === 0 ? [''] : methods, inbound.path)
+export function checkScopes(
+  { principal, messages, inbound }: GatedRequest,
+  { identity, operationOf }: RequestGateNeeds,
+): void {
+  if (principal.scopes !== undefined) identity.checkScopes(principal, askedBy(messages, operationOf), inbound.path)
 }
 
 /** Refuses with: `invalid_request` (an unknown version, a batch outside of a session), `session_required`. */

@@ -164,9 +164,9 @@ test('a key with scopes lacks those of other methods, and one without them lacks
   const of = ({ text }: { text: string }): ReturnType<Identity['authenticate']> =>
     identity.authenticate(inbound({ 'x-api-key': text }))
   const [first, second] = [await of(narrow), await of(wide)]
-  expect(() => identity.checkScopes(first, ['tools/call'], '/mcp')).not.toThrow()
-  expect(() => identity.checkScopes(first, ['logging/setLevel'], '/mcp')).toThrow(Refusal)
-  expect(() => identity.checkScopes(second, ['logging/setLevel'], '/mcp')).not.toThrow()
+  expect(() => identity.checkScopes(first, [{ method: 'tools/call' }], '/mcp')).not.toThrow()
+  expect(() => identity.checkScopes(first, [{ method: 'logging/setLevel' }], '/mcp')).toThrow(Refusal)
+  expect(() => identity.checkScopes(second, [{ method: 'logging/setLevel' }], '/mcp')).not.toThrow()
 })
 
 test('a token of an issuer that is not trusted any more is not good', () => {

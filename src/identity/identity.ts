@@ -20,6 +20,7 @@ import { type KeyDecision, keysIssuer } from './known-keys.ts'
 import type { AuthSettings } from './options.ts'
 import { mayHaveCredentials, type ProxyDecision, proxyIssuer } from './proxy-callers.ts'
 import { prepareAuth, type ReadyAuth, readKeys, withKeysOfNow } from './ready-auth.ts'
+import type { Asked } from './scope-rules.ts'
 import type { TokenDecision } from './tokens.ts'
 
 export interface Identity {
@@ -31,10 +32,10 @@ export interface Identity {
   /** Whether a principal can have good credentials at all: else nothing need be kept for it. */
   mayReturn(principal: Principal): boolean
   /**
-   * @param methods of all messages of a request; an empty text for what has none
+   * @param asked by all messages of a request
    * @throws Refusal `insufficient_scope`
    */
-  checkScopes(principal: Principal, methods: readonly string[], path: string): void
+  checkScopes(principal: Principal, asked: readonly Asked[], path: string): void
   /** The metadata of the endpoint at a path; undefined if no tokens are accepted. */
   metadataOf(path: string): JsonObject | undefined
   /** @throws KeysFileError */
@@ -172,8 +173,8 @@ export function createIdentity(needs: IdentityNeeds): Identity {
         ? now.keys?.hasOwner(principal, wallMs()) === true
         : now.tokens?.knows(issuer) === true
     },
-    checkScopes({ scopes }, methods, path) {
-      const needed = now.rules.lackedBy(scopes, methods)
+    checkScopes({ scopes }, asked, path) {
+      const needed = now.rules.lackedBy(scopes, asked)
       if (needed) throw new Refusal('insufficient_scope', { headers: challenge(path, 'insufficient_scope', needed) })
     },
     metadataOf(path) {

@@ -2,7 +2,7 @@
 import type { OptionTable } from '../base/option.ts'
 import { isFetchable, isTenantName, readIssuerLine, secretInIssuerLine } from './issuer-line.ts'
 import { readKeyLine } from './key-record.ts'
-import { isScopeRule } from './scope-rules.ts'
+import { isScopeRule, patternsInRule } from './scope-rules.ts'
 import { isAnyAddress, isPeer } from './trusted-peers.ts'
 
 export interface AuthSettings {
@@ -52,6 +52,11 @@ export function issuerNamedTwice(lines: readonly string[]): string | undefined {
 /** How many lines are of issuers that mcplex asks: an opaque token does not say whose it is, and none may learn of another's. */
 export function introspectingLines(lines: readonly string[]): number {
   return lines.filter((line) => readIssuerLine(line)?.introspection !== undefined).length
+}
+
+/** The patterns of tools or upstreams in lines of `auth.scopes`. */
+export function scopePatterns(lines: readonly string[], kind: 'tool' | 'upstream'): readonly string[] {
+  return lines.flatMap((line) => patternsInRule(line, kind))
 }
 
 /** Whether a proxy at such an address could be anybody. */
@@ -127,10 +132,10 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.scopes',
     kind: 'list',
     about:
-      'Which scopes requests need, each as a line: a scope, and the methods that need it, where `*` stands for any characters: `mcp:tools tools/*`. A request needs the scopes of all lines that name its method. API keys without scopes need none.',
+      'Which scopes requests need, each as a line: a scope, and what needs it, where `*` stands for any characters: methods (`mcp:tools tools/*`), calls of tools by their names on /mcp (`mcp:write tool:github__create_*`), and what a server is asked to do (`mcp:github upstream:github`), but for lists. A request needs the scopes of all lines that name it. API keys without scopes need none.',
     default: [],
     shape: {
-      accepted: 'a scope and methods: mcp:tools tools/call tools/list',
+      accepted: 'a scope and methods, tools or upstreams: mcp:tools tools/call tool:github__* upstream:github',
       test: (text) => isScopeRule(text),
     },
     why: 'Without lines, a token that is good for the endpoint is good for everything there.',

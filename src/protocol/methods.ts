@@ -52,5 +52,24 @@ export function knownMethod(method: string): string {
   return knownMethods.has(method) ? method : unknownName
 }
 
+/** Requests that say for which server they are, by what they name. */
+const namesTarget: ReadonlySet<string> = new Set([
+  'tools/call',
+  'prompts/get',
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'completion/complete',
+  'tasks/get',
+  'tasks/update',
+  'tasks/cancel',
+  'tasks/result',
+])
+
+/** Whether a request has one server do something, unlike a handshake or a list; a method of an extension may. */
+export function isOfServer(method: string): boolean {
+  return namesTarget.has(method) || !knownMethods.has(method)
+}
+
 /** Requests about a task that has begun: they begin no work of their own. */
 export const taskFollowUps: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'])

@@ -36,6 +36,8 @@ export interface NamedByRequest {
   readonly member?: string | undefined
   /** The tool or prompt, as its member names it; as the client does if it is of no member. */
   readonly own?: string | undefined
+  /** Whether that may be the short form of another name, which is not known yet. */
+  readonly mayBeOther?: boolean
 }
 
 const addressed = new Set([
@@ -85,8 +87,9 @@ export function namedBy(
       return naming.isPlain && knownMethod(shown) === unknownName ? { member: only } : {}
     }
     const { member, named } = target
-    const full = named?.mayBeShort ? fullName(named.list, named.shown) : undefined
-    return { member, own: full ?? named?.own }
+    if (!named?.mayBeShort) return { member, own: named?.own }
+    const own = fullName(named.list, named.shown) ?? named.own
+    return { member, own, mayBeOther: own === named.own }
   } catch {
     return {}
   }

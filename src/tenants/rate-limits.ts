@@ -19,6 +19,8 @@ export interface Operation {
   readonly upstreams: readonly string[]
   /** The tool or prompt, by the name that its server gives it; undefined if it names none. */
   readonly own: string | undefined
+  /** Whether that may be the short form of another name, which is not known yet. */
+  readonly mayBeOther?: boolean
   /** All its names in patterns. */
   readonly names: () => readonly string[]
 }
