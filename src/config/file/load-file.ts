@@ -8,6 +8,7 @@ import { SecretValues } from '../../base/secret-values.ts'
 import { tokenFileProblems } from '../admin-token.ts'
 import { assemble } from '../assemble.ts'
 import { tenantWarnings } from '../assemble-tenants.ts'
+import { authWarnings } from '../auth-warnings.ts'
 import { strayPatternProblems } from '../assemble-upstreams.ts'
 import type { Environment } from '../environment.ts'
 import { type Loaded, readProvided, setKeysFile } from '../load.ts'
@@ -72,7 +73,13 @@ export function loadFile(
     quote: (path) => provided.values.get(path)?.quote ?? quoteOfUpstream(provided, path),
     provided,
     warnings: withoutSecrets(
-      [...warnings, ...token.warnings, ...strayPatternProblems(provided), ...tenantWarnings(provided)],
+      [
+        ...warnings,
+        ...token.warnings,
+        ...strayPatternProblems(provided),
+        ...tenantWarnings(provided),
+        ...authWarnings(provided),
+      ],
       secretValues,
     ),
     missing: withoutSecrets([...missingParts(settings.upstreams, upstreams), ...token.missing], secretValues),

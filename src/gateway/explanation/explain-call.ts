@@ -8,6 +8,7 @@ import { explainName, targetAt } from './explain-name.ts'
 import { boundSteps, limitSteps } from './explain-limits.ts'
 import type { ExplainNeeds, RunningState } from './explain-needs.ts'
 import { explainReach, refused } from './explain-reach.ts'
+import { scopeSteps } from './explain-scopes.ts'
 import { isAnsweredHere, upstreamSteps } from './explain-upstream.ts'
 import type { ExplainedStep, Explanation } from './explanation.ts'
 
@@ -23,6 +24,7 @@ export function explainCall(asked: AskedCall, needs: ExplainNeeds): Explanation 
   const lastSteps = isAnsweredHere(asked.method) ? [{ step: 'workers', passes: true, says: here } as const] : atUpstream
   const steps = [
     ...reached,
+    ...scopeSteps(asked, operationOf, settings),
     ...loadSteps(running),
     ...limitSteps(asked, operationOf(askedRequest(asked)), settingsOf, needs),
     ...boundSteps(settingsOf, needs),

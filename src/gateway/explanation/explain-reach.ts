@@ -1,7 +1,6 @@
 /** Whether a tenant's call reaches an endpoint, and what is behind it: the first steps of an explanation. Pure. */
 import { didYouMean } from '../../base/did-you-mean.ts'
 import type { Settings } from '../../config/settings.ts'
-import { ScopeRules } from '../../identity/scope-rules.ts'
 import { endpointDecision } from '../../router/tenant-view.ts'
 import { type EndpointPlanSettings, hasTenants, type Plan, plansOf, tenantInForce } from '../endpoint-plans.ts'
 import type { AskedCall } from './asked-call.ts'
@@ -18,7 +17,7 @@ export interface Reached {
   readonly settingsOf: string | undefined
 }
 
-/** The tenant, the endpoint and the scopes of a call. */
+/** The tenant and the endpoint of a call. */
 export function explainReach(asked: AskedCall, settings: ExplainedSettings): Reached {
   const { tenant, endpoint } = asked
   if (!hasTenants(settings)) {
@@ -59,8 +58,7 @@ function reachEndpoint(
   if (plan) {
     const says = `${path} is there for it, with ${plan.members.join(', ')} behind it`
     const by = decision?.pattern === undefined ? undefined : { option, text: decision.pattern }
-    const steps = [...before, { step: 'endpoint', passes: true, says, by } as const]
-    return { plan, settingsOf, steps: [...steps, ...scopeSteps(asked, settings)] }
+    return { plan, settingsOf, steps: [...before, { step: 'endpoint', passes: true, says, by }] }
   }
   const all = plansOf(settings)
   const others = [...plans.keys()].map(shownPathOf)
@@ -80,19 +78,6 @@ function reachEndpoint(
   const says = `the tenant may use nothing of ${path}, so it is not there${instead}`
   const by = { option: `tenants.${settingsOf ?? ''}.upstreams` }
   return { plan, settingsOf, steps: [...before, refused('endpoint', says, 'not_found', by)] }
-}
-
-/** The scopes that the method needs; none where nothing asks for credentials. */
-function scopeSteps({ method, scopes }: AskedCall, { auth }: ExplainedSettings): readonly ExplainedStep[] {
-  const rules = new ScopeRules(auth.scopes)
-  const needed = rules.lackedBy([], [method])
-  if (auth.methods.includes('none') || !needed) return []
-  const by = { option: 'auth.scopes' }
-  const names = needed.join(' ')
-  if (rules.lackedBy(scopes, [method]))
-    return [refused('scopes', `${method} needs ${names}, and not all of it is granted`, 'insufficient_scope', by)]
-  const who = scopes === undefined ? ' of a token, and of a key that has scopes' : ''
-  return [{ step: 'scopes', passes: true, says: `${method} needs the scopes${who}: ${names}`, by }]
 }
 
 /** The path of an endpoint. */
