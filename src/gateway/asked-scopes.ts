@@ -1,5 +1,5 @@
 /** What the messages of a request ask for, as the rules about scopes see it. */
-import type { Asked, AskedTarget } from '../identity/scope-rules.ts'
+import type { ScopedRequest, AskedTarget } from '../identity/scope-rules.ts'
 import type { Message, RequestMessage } from '../protocol/jsonrpc.ts'
 import { isOfServer } from '../protocol/methods.ts'
 import type { OperationOf } from './charged-operations.ts'
@@ -7,9 +7,9 @@ import type { OperationOf } from './charged-operations.ts'
 type RequestOfClient = Pick<RequestMessage, 'method' | 'params'>
 
 /** A request without messages: the stream of a session, or its end. */
-const withoutMessages: readonly Asked[] = [{ method: '' }]
+const withoutMessages: readonly ScopedRequest[] = [{ method: '' }]
 
-export function askedBy(messages: readonly Message[], operationOf: OperationOf): readonly Asked[] {
+export function askedBy(messages: readonly Message[], operationOf: OperationOf): readonly ScopedRequest[] {
   if (messages.length === 0) return withoutMessages
   return messages.map((message) => {
     if (message.kind === 'request') return askedByRequest(message, operationOf)
@@ -17,7 +17,7 @@ export function askedBy(messages: readonly Message[], operationOf: OperationOf):
   })
 }
 
-export function askedByRequest(request: RequestOfClient, operationOf: OperationOf): Asked {
+export function askedByRequest(request: RequestOfClient, operationOf: OperationOf): ScopedRequest {
   const { method } = request
   // Lists and handshakes are for everybody: a client can ask for a scope only if it knows what there is.
   return isOfServer(method) ? { method, target: () => targetOf(request, operationOf) } : { method }

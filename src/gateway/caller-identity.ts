@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { Settings } from '../config/settings.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
 import { createIdentity, type Identity } from '../identity/identity.ts'
-import type { Asked } from '../identity/scope-rules.ts'
+import type { ScopedRequest } from '../identity/scope-rules.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
 import { errorResponse } from '../protocol/error-response.ts'
@@ -22,7 +22,7 @@ export interface CallerIdentity {
   readonly authenticate: Authenticate
   readonly heldRequests: HeldRequests
   /** Refuses with `insufficient_scope`. See `Identity.checkScopes`. */
-  checkScopes(principal: Principal, asked: readonly Asked[], path: string): void
+  checkScopes(principal: Principal, asked: readonly ScopedRequest[], path: string): void
   /** The answer to a request for the metadata of an endpoint; undefined if it is for something else. */
   metadata(inbound: Inbound): Promise<Outbound> | undefined
   /** Figures for the health report. */

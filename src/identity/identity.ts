@@ -20,7 +20,7 @@ import { type KeyDecision, keysIssuer } from './known-keys.ts'
 import type { AuthSettings } from './options.ts'
 import { mayHaveCredentials, type ProxyDecision, proxyIssuer } from './proxy-callers.ts'
 import { prepareAuth, type ReadyAuth, readKeys, withKeysOfNow } from './ready-auth.ts'
-import type { Asked } from './scope-rules.ts'
+import type { ScopedRequest } from './scope-rules.ts'
 import type { TokenDecision } from './tokens.ts'
 
 export interface Identity {
@@ -35,7 +35,7 @@ export interface Identity {
    * @param asked by all messages of a request
    * @throws Refusal `insufficient_scope`
    */
-  checkScopes(principal: Principal, asked: readonly Asked[], path: string): void
+  checkScopes(principal: Principal, asked: readonly ScopedRequest[], path: string): void
   /** The metadata of the endpoint at a path; undefined if no tokens are accepted. */
   metadataOf(path: string): JsonObject | undefined
   /** @throws KeysFileError */

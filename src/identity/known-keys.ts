@@ -91,7 +91,7 @@ function isOver({ expiresAtMs }: Principal, nowMs: number): boolean {
   return expiresAtMs !== undefined && nowMs >= expiresAtMs
 }
 
-/** Asked for each open stream, again and again: it allocates nothing. */
+/** ScopedRequest for each open stream, again and again: it allocates nothing. */
 function isSameOwner(one: Principal, other: Principal): boolean {
   return one === other || (one.tenant === other.tenant && one.issuer === other.issuer && one.subject === other.subject)
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type Asked, isScopeRule, patternsInRule, ScopeRules } from './scope-rules.ts'
+import { type ScopedRequest, isScopeRule, patternsInRule, ScopeRules } from './scope-rules.ts'
 
-const of = (...methods: readonly string[]): readonly Asked[] => methods.map((method) => ({ method }))
+const of = (...methods: readonly string[]): readonly ScopedRequest[] => methods.map((method) => ({ method }))
 
 const rules = new ScopeRules(['mcp:tools tools/*', 'mcp:write tools/call', 'mcp:admin logging/setLevel'])
 
@@ -49,12 +49,12 @@ describe('rules about tools and servers', () => {
     'mcp:github upstream:github',
     'mcp:tools tools/call',
   ])
-  const call = (tools: readonly string[] | 'any', ...upstreams: readonly string[]): Asked => ({
+  const call = (tools: readonly string[] | 'any', ...upstreams: readonly string[]): ScopedRequest => ({
     method: 'tools/call',
     target: () => ({ tools, upstreams }),
   })
 
-  test.each<[string, readonly Asked[], readonly string[] | undefined]>([
+  test.each<[string, readonly ScopedRequest[], readonly string[] | undefined]>([
     ['a tool', [call(['create_issue', 'github__create_issue'], 'github')], ['mcp:write', 'mcp:github', 'mcp:tools']],
     ['an alias', [call(['brave__web', 'search'], 'brave')], ['mcp:write', 'mcp:tools']],
     ['another tool', [call(['list_issues', 'github__list_issues'], 'github')], ['mcp:github', 'mcp:tools']],
@@ -71,7 +71,7 @@ describe('rules about tools and servers', () => {
   })
 
   test('what a request is for is looked at only if a rule asks', () => {
-    const asked: Asked = { method: 'tools/call', target: () => expect.unreachable('it was looked at') }
+    const asked: ScopedRequest = { method: 'tools/call', target: () => expect.unreachable('it was looked at') }
     expect(rules.lackedBy([], [asked])).toEqual(['mcp:tools', 'mcp:write'])
   })
 

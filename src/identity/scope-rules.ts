@@ -6,7 +6,7 @@
 import { matchesGlob } from '../base/glob.ts'
 
 /** What a request asks for, as far as rules are concerned. */
-export interface Asked {
+export interface ScopedRequest {
   /** Empty for what has no method, such as the stream of a session. */
   readonly method: string
   /** What it is for; found only if there are rules about that. Undefined for what is for no server. */
@@ -74,14 +74,14 @@ export class ScopeRules {
    * @param granted undefined if the credentials limit nothing
    * @param asked by all messages of the request
    */
-  lackedBy(granted: readonly string[] | undefined, asked: readonly Asked[]): readonly string[] | undefined {
+  lackedBy(granted: readonly string[] | undefined, asked: readonly ScopedRequest[]): readonly string[] | undefined {
     if (granted === undefined || this.#rules.length === 0) return undefined
     const needed = new Set(asked.flatMap((one) => this.#neededBy(one)))
     const scopes = this.scopes.filter((scope) => needed.has(scope))
     return scopes.every((scope) => granted.includes(scope)) ? undefined : scopes
   }
 
-  #neededBy({ method, target }: Asked): string[] {
+  #neededBy({ method, target }: ScopedRequest): string[] {
     let found: AskedTarget | undefined
     const isFor = (rule: Rule): boolean => {
       if (isNamed(method, rule.methods, maxMethodChars)) return true
