@@ -336,6 +336,7 @@ function watchedGateway(upstream: PooledUpstream, control: UpstreamControl): Rea
       sessions: () => ({ sessions: [], total: 0 }),
       session: () => [],
       closeSession: () => Promise.resolve(false),
+      purgeTenant: () => Promise.reject(new Error('not asked for')),
       calls: () => [],
       sessionTotals: () => ({ count: 0, oldestMs: 0, heldBytes: 0 }),
       tenantLimits: () => [],

@@ -73,7 +73,7 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
   const { events } = gateway
   const closedSessions = new ClosedSessions(events)
   const recentErrors = new RecentErrors(events, clock)
-  const handlers = createHandlers({ gateway, process: operated, closedSessions, recentErrors })
+  const handlers = createHandlers({ gateway, process: operated, closedSessions, recentErrors, log })
   const metrics = createMetrics(gateway, clock)
   const limit = new LineLimit<string>(clock, 1, (what, skipped) => log.info({ what, skipped }, 'lines skipped'))
   const refusals = {

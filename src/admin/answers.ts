@@ -230,6 +230,16 @@ export interface ApiAnswers {
   readonly tenants: { readonly total: number; readonly tenants: readonly ApiTenant[] }
   readonly tenant: ApiTenant
   readonly explain: ApiExplanation
+  readonly purgeTenant: {
+    readonly tenant: string
+    readonly sessions: number
+    readonly calls: number
+    readonly workers: number
+    readonly limits: number
+    readonly closedSessions: number
+    readonly errors: number
+    readonly sharedServers: readonly string[]
+  }
   readonly pauseUpstream: ApiUpstreamChange
   readonly resumeUpstream: ApiUpstreamChange
   readonly disableUpstream: ApiUpstreamChange

@@ -227,6 +227,14 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
     },
     errors: { 400: 'Neither a method nor anything else that says it is given.' },
   },
+  purgeTenant: {
+    method: 'POST',
+    right: 'configure',
+    path: '/api/v1/tenants/{tenant}/purge',
+    about:
+      'Deletes what is kept of a tenant: its sessions end (`purged`) with what is stored of them, its calls are cancelled, its own workers end, and its limits, lists, errors and ended sessions are forgotten. It may come again at once.',
+    errors: { 404: 'There is no such tenant, and nothing is kept of one.', 503: 'Records of sessions may be left.' },
+  },
   errors: {
     method: 'GET',
     right: 'read',

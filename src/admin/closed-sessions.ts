@@ -29,7 +29,7 @@ const most = 10_000
 
 export class ClosedSessions {
   /** A ring: when it is full, the next one takes the place of the oldest. */
-  readonly #ended: ClosedSession[] = []
+  #ended: ClosedSession[] = []
   #next = 0
 
   /** Listens from now on, for as long as the gateway lives. */
@@ -48,6 +48,16 @@ export class ClosedSessions {
       }
       this.#next = (this.#next + 1) % most
     })
+  }
+
+  /** Forgets those of a tenant. @returns how many there were */
+  forget(tenant: string): number {
+    const before = this.#ended.length
+    // The oldest first, as if no more had ended.
+    const inOrder = [...this.#ended.slice(this.#next), ...this.#ended.slice(0, this.#next)]
+    this.#ended = inOrder.filter((one) => one.tenant !== tenant)
+    this.#next = this.#ended.length % most
+    return before - this.#ended.length
   }
 
   /** Those that pass, the last one first. */

@@ -1,6 +1,7 @@
 /** What each operation of the JSON API does. */
 import { wallMs } from '../base/clock.ts'
 import type { LastError } from '../base/events.ts'
+import type { Log } from '../base/log.ts'
 import type { Gateway, Overview } from '../gateway/gateway.ts'
 import { usualMethod } from '../gateway/explanation/asked-call.ts'
 import { eraInWords } from '../protocol/revisions.ts'
@@ -27,9 +28,16 @@ export interface HandlerNeeds {
   readonly process: OperatedProcess
   readonly closedSessions: ClosedSessions
   readonly recentErrors: RecentErrors
+  readonly log: Log
 }
 
-export function createHandlers({ gateway, process: operated, closedSessions, recentErrors }: HandlerNeeds): Handlers {
+export function createHandlers({
+  gateway,
+  process: operated,
+  closedSessions,
+  recentErrors,
+  log,
+}: HandlerNeeds): Handlers {
   const { overview } = gateway
 
   const oneSession = (label: string): ApiAnswers['session'] => {
@@ -101,6 +109,16 @@ export function createHandlers({ gateway, process: operated, closedSessions, rec
       return tenantOf(found)
     },
     explain: ({ texts }) => overview.explain(askedIn(texts)),
+    async purgeTenant({ segments: { tenant = '' } }) {
+      const isKnown = overview.tenants().some((one) => one.tenant === tenant)
+      const { sharedServers, ...purged } = await overview.purgeTenant(tenant)
+      const forgotten = { closedSessions: closedSessions.forget(tenant), errors: recentErrors.forget(tenant) }
+      const counts = { ...purged, ...forgotten }
+      if (!isKnown && Object.values(counts).every((count) => count === 0))
+        throw new AdminError(404, 'tenant_unknown', `There is no tenant ${tenant}, and nothing is kept of one.`)
+      log.warn({ tenant, ...counts }, 'the data of a tenant is deleted')
+      return { tenant, ...counts, sharedServers }
+    },
     errors({ counts: { limit = 0 }, texts: { tenant } }) {
       const { total, errors } = recentErrors.list(limit, tenant)
       return { total, errors: errors.map(({ lastAt, ...one }) => ({ ...one, lastAt: timeOf(lastAt) })) }

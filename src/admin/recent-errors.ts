@@ -71,6 +71,18 @@ export class RecentErrors {
     return { total, errors: errors.slice(0, most) }
   }
 
+  /** Forgets those of a tenant; those that are counted by reason alone have none. @returns how many errors there were */
+  forget(tenant: string): number {
+    let forgotten = 0
+    for (const { kinds } of this.#minutes)
+      for (const [key, kind] of kinds) {
+        if (kind.tenant !== tenant) continue
+        forgotten += kind.count
+        kinds.delete(key)
+      }
+    return forgotten
+  }
+
   #count(kind: ErrorKind): void {
     const number = this.#minute()
     let minute = this.#minutes.at(-1)

@@ -186,6 +186,18 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
     upstream: z.string().optional(),
     steps: z.array(explainedStep),
   }),
+  purgeTenant: z.object({
+    tenant: z.string(),
+    sessions: count.describe('Sessions that were ended, with what was stored of them.'),
+    calls: count.describe('Calls that were cancelled.'),
+    workers: count.describe('Workers of this tenant alone that were ended, besides those of its sessions.'),
+    limits: count.describe('Rates and quotas of it and of its subjects that were in use, and are full again.'),
+    closedSessions: count.describe('Sessions that had ended before, and are forgotten.'),
+    errors: count.describe('Errors of the last hour that are forgotten.'),
+    sharedServers: z
+      .array(z.string())
+      .describe('Servers whose processes all tenants share: what these remember of it cannot be told apart.'),
+  }),
   pauseUpstream: upstreamChange,
   resumeUpstream: upstreamChange,
   disableUpstream: upstreamChange,

@@ -21,6 +21,8 @@ export interface TokenTable {
   tokens(key: string, nowMs: number): number
   /** Takes tokens: only if `waitMs` is 0. */
   take(key: string, nowMs: number, cost: number): void
+  /** Forgets what has been taken under the keys that pass: they have all their tokens again. @returns how many there were */
+  forget(passes: (key: string) => boolean): number
 }
 
 export class BucketTable implements TokenTable {
@@ -61,6 +63,10 @@ export class BucketTable implements TokenTable {
     else this.#sharedFullAtMs = after
   }
 
+  forget(passes: (key: string) => boolean): number {
+    return forgetKeys(this.#fullAtMs, passes)
+  }
+
   #stateOf(key: string): number {
     return this.#fullAtMs.get(key) ?? (this.#fullAtMs.size < this.#maxKeys ? fullBucket : this.#sharedFullAtMs)
   }
@@ -73,6 +79,13 @@ export class BucketTable implements TokenTable {
     // A key that has shared a bucket until now goes on with what that bucket has left.
     return this.#fullAtMs.size < this.#maxKeys
   }
+}
+
+/** @returns how many keys were removed */
+export function forgetKeys(keys: Map<string, unknown>, passes: (key: string) => boolean): number {
+  const before = keys.size
+  for (const key of keys.keys()) if (passes(key)) keys.delete(key)
+  return before - keys.size
 }
 
 /** Tokens that are wanted of one bucket. */

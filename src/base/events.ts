@@ -114,6 +114,7 @@ export const sessionEnds = [
   'revoked',
   'tenant_removed',
   'endpoint_removed',
+  'purged',
 ] as const
 export type SessionEnd = (typeof sessionEnds)[number]
 export type DroppedThing =

@@ -153,6 +153,7 @@ describe('a call', () => {
       subscribe: none,
       notify: none,
       endSession: none,
+      endTenant: none,
       health: none,
       counts: none,
       recycle: none,

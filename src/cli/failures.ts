@@ -34,6 +34,7 @@ export type FailureCode =
   | 'upstream_unknown'
   | 'tenant_unknown'
   | 'definition_unknown'
+  | 'not_confirmed'
   | 'keys_file'
   | 'keys_write'
   | 'key_unknown'
@@ -165,6 +166,11 @@ export const failures: Readonly<Record<FailureCode, FailureRow>> = {
     1,
     'The running mcplex has no tenant of that name.',
     'Use one that `mcplex tenants` shows.',
+  ),
+  not_confirmed: failureRow(
+    1,
+    'Somebody at the terminal did not confirm what deletes data; nothing was deleted.',
+    'Type the name that is asked for, or say --yes.',
   ),
   definition_unknown: failureRow(
     1,

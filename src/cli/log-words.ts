@@ -54,6 +54,7 @@ const reasons: Readonly<Record<SessionEnd, string>> = {
   revoked: 'its credentials were revoked',
   tenant_removed: 'its tenant was removed, or all that it may use at its endpoint',
   endpoint_removed: 'its endpoint was removed',
+  purged: 'the data of its tenant was deleted',
 }
 
 const stopReasons: ReadonlyMap<string, string> = new Map([

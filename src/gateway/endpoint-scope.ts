@@ -20,3 +20,8 @@ export type TenantEndpoints = Map<string, PlacedEndpoint>
 export function isIdle(scope: TenantEndpoints): boolean {
   return [...scope.values()].every(({ endpoint }) => endpoint.calls === 0 && endpoint.lasting.subscriptions.count === 0)
 }
+
+/** Ends what their clients listen to. */
+export function endStreams(scope: TenantEndpoints): void {
+  for (const { endpoint } of scope.values()) endpoint.lasting.end()
+}

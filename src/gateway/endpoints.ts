@@ -31,7 +31,7 @@ import { unknownEndpoint } from './unknown-endpoint.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 import { nameIn, tenantIn } from './tenant-setups.ts'
-import { isIdle, type PlacedEndpoint, type TenantEndpoints } from './endpoint-scope.ts'
+import { endStreams, isIdle, type PlacedEndpoint, type TenantEndpoints } from './endpoint-scope.ts'
 import { startedServer } from './started-server.ts'
 import type { StartRoom } from './wait-for-start.ts'
 
@@ -123,6 +123,20 @@ export class Endpoints {
     for (const { endpoint } of this.#placed) endpoint.lasting.startWait.fail(refusal)
   }
 
+  /** Ends the endpoints of a tenant with the lists and streams of its callers; its next caller gets others. */
+  forget(tenant: string): void {
+    const scope = this.#hasTenants ? this.#scopes.get(tenant) : undefined
+    if (!scope) return
+    endStreams(scope)
+    this.#drop(tenant, scope)
+  }
+
+  #drop(key: string, scope: TenantEndpoints): void {
+    for (const { router } of scope.values()) router?.release()
+    this.#scopes.delete(key)
+    if (this.#isUnnamed(key)) this.#unnamed--
+  }
+
   /** Ends the routers: none asks for missing members any more. */
   release(): void {
     for (const { router } of this.#placed) router?.release()
@@ -212,9 +226,7 @@ export class Endpoints {
     if (!this.#isUnnamed(key) || this.#unnamed < maxUnnamed) return true
     for (const [other, scope] of this.#scopes) {
       if (!isIdle(scope) || !this.#isUnnamed(other)) continue
-      for (const { router } of scope.values()) router?.release()
-      this.#scopes.delete(other)
-      this.#unnamed--
+      this.#drop(other, scope)
       return true
     }
     return false

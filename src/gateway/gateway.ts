@@ -143,7 +143,6 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const identity = createCallerIdentity({ parts: needs, sessions, clock, log, events })
   const drain = createDrain(clock)
   const rateLimits = new RateLimits(settings.tenants, { clock, log })
-  const tenantParts = { inForce, rateLimits, tenantUse }
   const admission = createAdmission(
     settings.limits,
     clock,
@@ -272,7 +271,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   return {
     events,
-    overview: createOverview({ ...tenantParts, sessions, runningCalls, upstreams, drain, state, limits, clock }),
+    overview: createOverview({ ...shared, inForce, upstreams, endpoints, state, limits }),
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),

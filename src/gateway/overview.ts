@@ -18,6 +18,7 @@ import { explainRunning, type ExplainRunningNeeds } from './explanation/explain-
 import type { Explanation } from './explanation/explanation.ts'
 import type { GatewayState } from './health.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
+import { type PurgedTenant, type PurgeNeeds, purgeTenant } from './purge-tenant.ts'
 import { type TenantOverview, type TenantOverviewNeeds, tenantViews } from './tenant-views.ts'
 
 /** A live session, in plain data. */
@@ -84,6 +85,11 @@ export interface Overview {
   tenantLimits(): readonly LimitView[]
   /** What tenants use at once, of those that use something. */
   tenantUse(): readonly TenantUseView[]
+  /**
+   * Deletes what is kept of a tenant: its sessions end with `purged`, its calls are cancelled, its own workers end, what it
+   * has used of its limits is forgotten. Throws `store_unavailable` if records of sessions may be left.
+   */
+  purgeTenant(tenant: string): Promise<PurgedTenant>
   /** The tenants of the settings, and those that use something now. */
   tenants(): readonly TenantOverview[]
   /** What would happen to a call, and why. Nothing is taken, and nothing is sent. */
@@ -108,6 +114,8 @@ export interface SessionPage {
 type OfTenants = Omit<TenantOverviewNeeds & ExplainRunningNeeds, 'upstreams' | 'drain' | 'state'>
 
 export interface OverviewNeeds extends OfTenants {
+  readonly endpoints: PurgeNeeds['endpoints']
+  readonly rateLimits: OfTenants['rateLimits'] & PurgeNeeds['rateLimits']
   readonly sessions: Pick<Sessions, 'all' | 'end' | 'count'>
   readonly runningCalls: RunningCalls
   readonly upstreams: Pick<ServedUpstreams, 'all' | 'get'>
@@ -200,6 +208,7 @@ export function createOverview(needs: OverviewNeeds): Overview {
       await Promise.all(found.map((live) => sessions.end(live, 'operator')))
       return found.length > 0
     },
+    purgeTenant: (tenant) => purgeTenant(tenant, needs),
     calls: (most) => oldest(runningCalls, most).map(callOf),
     upstreamCounts: () => upstreams.all.map((served) => [served.key, served.counts()] as const),
     counts: () => state().counts,

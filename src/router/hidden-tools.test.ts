@@ -27,6 +27,7 @@ const noUpstream: Upstream = {
   subscribe: unasked,
   notify: unasked,
   endSession: unasked,
+  endTenant: unasked,
   health: unasked,
   counts: unasked,
   recycle: unasked,

@@ -193,6 +193,7 @@ export function createRouter(needs: RouterNeeds): Router {
       const list = isClientNotification(method) ? members.list : members.unrestricted
       atEach(list, ({ upstream: one }) => one.notify(caller, method, params))
     },
+    endTenant: (tenant) => members.list.reduce((sum, { upstream: one }) => sum + one.endTenant(tenant), 0),
     endSession(caller) {
       atEach(members.list, ({ upstream: one }) => one.endSession(caller))
     },

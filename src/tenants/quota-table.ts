@@ -2,7 +2,7 @@
  * Quotas of many keys under one rule: so much in each day or month of UTC. In memory, so a restart begins anew. If more
  * keys than `maxKeys` are counted at once, the further ones share one quota.
  */
-import type { TokenTable } from '../base/bucket-table.ts'
+import { forgetKeys, type TokenTable } from '../base/bucket-table.ts'
 import type { QuotaRule } from './rate-text.ts'
 
 /** When the day or month that holds a time begins, and the next one, in milliseconds since 1970. */
@@ -50,6 +50,10 @@ export class QuotaTable implements TokenTable {
   tokens(key: string): number {
     this.#turn()
     return Math.max(0, this.rule.points - this.#usedBy(key))
+  }
+
+  forget(passes: (key: string) => boolean): number {
+    return forgetKeys(this.#used, passes)
   }
 
   #usedBy(key: string): number {

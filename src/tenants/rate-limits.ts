@@ -161,6 +161,22 @@ export class RateLimits {
     }))
   }
 
+  /**
+   * Forgets what a tenant and its subjects have used, and what was decided under its own limits. What tenants without a name
+   * share, and was counted for all of them, stays.
+   * @returns how many buckets and quotas were in use
+   */
+  forget(tenant: string): number {
+    const isOf = (key: string): boolean => key === tenant || key.startsWith(`[${JSON.stringify(tenant)},`)
+    let forgotten = 0
+    for (const policy of this.#policies.values())
+      for (const rule of policy.rules) {
+        forgotten += rule.table.forget(isOf)
+        if (policy.tenant === tenant) Object.assign(rule.counts, { allowed: 0, refused: 0, wouldRefuse: 0 })
+      }
+    return forgotten
+  }
+
   /** All limits, with what has been decided under each. */
   view(): readonly LimitView[] {
     const nowMs = this.#needs.clock.now()

@@ -79,6 +79,11 @@ export interface Upstream {
   notify(caller: Caller, method: string, params: RawObject | undefined): void
   /** Ends the workers of a session, with what they remember of it. */
   endSession(caller: Caller): void
+  /**
+   * Ends the workers that serve callers of one tenant alone, with what they remember. Those that all tenants share go on.
+   * @returns how many have ended
+   */
+  endTenant(tenant: string): number
   /** Whether calls can be served, by pinging the server; cheap if it has sent anything a moment ago. Never rejects. */
   health(): Promise<HealthCheck>
   /**
@@ -132,6 +137,7 @@ export function withCall(upstream: Upstream, call: Upstream['call']): Upstream {
     subscribe: (caller, filter, subscriber) => upstream.subscribe(caller, filter, subscriber),
     notify: (caller, method, params) => upstream.notify(caller, method, params),
     endSession: (caller) => upstream.endSession(caller),
+    endTenant: (tenant) => upstream.endTenant(tenant),
     health: () => upstream.health(),
     recycle: () => upstream.recycle(),
     workers: () => upstream.workers(),

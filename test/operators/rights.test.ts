@@ -113,6 +113,7 @@ describe('verbs', () => {
     ['act', ['breaker', 'open', 'server']],
     ['read', ['tenants']],
     ['read', ['tenants', 'show', 'red']],
+    ['configure', ['tenants', 'purge', 'red', '--yes']],
     ['read', ['errors']],
     ['act', ['drain']],
   ]

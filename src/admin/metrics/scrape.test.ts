@@ -61,6 +61,7 @@ const overview = {
   memory: { heldBytes: 11, limitBytes: 12 },
   limits: { maxConnections: 1000 },
   explain: () => ({ runs: true, waits: false, refusal: undefined, upstream: undefined, steps: [] }),
+  purgeTenant: () => Promise.reject(new Error('not asked for')),
   isDraining: false,
   drainingForMs: undefined,
 } satisfies Overview

@@ -15,6 +15,7 @@ import type { CatalogWorkers } from '../pooling/catalog-workers.ts'
 import { hasSameHandshake } from '../pooling/hand-over.ts'
 import { isShared } from '../pooling/isolation-group.ts'
 import { IdleChecks } from '../pooling/idle-checks.ts'
+import { endGroupOfSession, endGroupsOfTenant } from './end-groups.ts'
 import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
 import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
 import { createOwnWorkerLists } from '../pooling/own-worker-lists.ts'
@@ -168,12 +169,11 @@ export class PooledUpstream implements SingleUpstream {
   endSession(caller: Caller): void {
     // The only client may have state of requests without a session; its worker ends when it is idle.
     if (this.#needs.hasOneClient || this.groups.serverEras.size === 0) return
-    const group = this.groups.find(this.groups.keyOf(caller))
-    if (group?.attribution !== 'session') return
-    group.ended = true
-    this.groups.remove(group)
-    this.notifications.forget(group.key)
-    for (const worker of [...group.workers, ...this.#starts.starting(group)]) this.#end(worker)
+    endGroupOfSession(caller, this, this.#starts, (worker) => this.#end(worker))
+  }
+
+  endTenant(tenant: string): number {
+    return this.#needs.hasOneClient ? 0 : endGroupsOfTenant(tenant, this, this.#starts, (worker) => this.#end(worker))
   }
 
   counts(): Readonly<Record<string, number>> {

@@ -98,12 +98,16 @@ export interface IsolationGroup {
 /** The key of the group of a caller. Callers of different tenants never share a group, except in mode `shared`. */
 export function isolationGroupKey(caller: Caller, era: EraName, mode: Mode, profile: () => string): string {
   if (mode === 'shared') return sharedKey(era)
-  if (mode === 'tenant') return `${era}/tenant/${JSON.stringify(caller.principal.tenant)}`
+  if (mode === 'tenant') return tenantKey(era, caller.principal.tenant)
   if (mode === 'session' && caller.session !== undefined) {
     return `${era}/session/${JSON.stringify([...principalKey(caller.principal), caller.session])}`
   }
   // A client without a session is grouped by the narrowest thing known: its principal.
   return `${era}/${mode === 'session' ? 'principal' : mode}/${JSON.stringify(principalKey(caller.principal))}/${profile()}`
+}
+
+function tenantKey(era: EraName, tenant: string): string {
+  return `${era}/tenant/${JSON.stringify(tenant)}`
 }
 
 function sharedKey(era: EraName): string {
@@ -161,6 +165,12 @@ export function mayAsk(mode: Mode): boolean {
 /** Whether all callers share the group. */
 export function isShared(group: IsolationGroup): boolean {
   return group.key === sharedKey(group.codec.era)
+}
+
+/** Whether all callers of a group are of this tenant, and none of another one can come. */
+export function isOfTenant({ key, codec, caller, attribution }: IsolationGroup, tenant: string): boolean {
+  if (caller.principal.tenant !== tenant) return false
+  return attribution !== 'several' || key === tenantKey(codec.era, tenant)
 }
 
 /** Whether groups of this mode have callers of different principals. */

@@ -1,21 +1,24 @@
-/** The verb `tenants`: lists the tenants of a running instance, or shows one. */
+/** The verb `tenants`: lists the tenants of a running instance, shows one, or deletes what is kept of one. */
 import type { ApiTenant } from '../../../admin/answers.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { askDoor, chooseDoor } from '../../door.ts'
 import type { Outputs } from '../../outputs.ts'
 import { table } from '../../table.ts'
 import type { TenantsRequest } from './command.ts'
+import { purge } from './purge.ts'
 
 /**
  * @returns the exit code
  * @throws CommandFailed if there is no such instance or tenant, or the instance does not answer
  */
 export async function tenants(request: TenantsRequest, { env }: Environment, outputs: Outputs): Promise<number> {
-  const { isJson, isQuiet, tenant } = request
+  const { isJson, isQuiet, action } = request
   const { stdout, stderr } = outputs
   const door = chooseDoor(request.door, env)
   const { pid } = door
-  if (tenant !== undefined) {
+  if (action.kind === 'purge') return purge(door, action, isJson, outputs)
+  if (action.kind === 'show') {
+    const { tenant } = action
     const one = await askDoor(door, 'tenant', { segments: { tenant } })
     stdout.write(isJson ? `${JSON.stringify({ event: 'tenant', pid, ...one })}\n` : details(one))
     return 0
