@@ -201,8 +201,8 @@ test('everything of a tenant is deleted, and nothing of another one under equal 
   expect(text).toContain('mcplex_tenant_clients{tenant="blue"} 3')
 
   // The store.
-  const left = [...kept].filter((key) => redKeys.has(key))
-  expect(left).toEqual([])
+  const leftOver = [...kept].filter((key) => redKeys.has(key))
+  expect(leftOver).toEqual([])
   for (const key of blueKeys) expect(kept.has(key), key).toBe(true)
 
   // The sessions of red are unknown, and red may begin anew with all of its limits.
