@@ -21,7 +21,10 @@ export function isIdle(scope: TenantEndpoints): boolean {
   return [...scope.values()].every(({ endpoint }) => endpoint.calls === 0 && endpoint.lasting.subscriptions.count === 0)
 }
 
-/** Ends what their clients listen to. */
-export function endStreams(scope: TenantEndpoints): void {
-  for (const { endpoint } of scope.values()) endpoint.lasting.end()
+/** Ends endpoints that are gone: what their clients listen to, and their routers. */
+export function endEndpoints(placed: Iterable<PlacedEndpoint>): void {
+  for (const { endpoint, router } of placed) {
+    endpoint.lasting.end()
+    router?.release()
+  }
 }

@@ -31,7 +31,7 @@ import { unknownEndpoint } from './unknown-endpoint.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 import { nameIn, tenantIn } from './tenant-setups.ts'
-import { endStreams, isIdle, type PlacedEndpoint, type TenantEndpoints } from './endpoint-scope.ts'
+import { endEndpoints, isIdle, type PlacedEndpoint, type TenantEndpoints } from './endpoint-scope.ts'
 import { startedServer } from './started-server.ts'
 import type { StartRoom } from './wait-for-start.ts'
 
@@ -126,13 +126,11 @@ export class Endpoints {
   /** Ends the endpoints of a tenant with the lists and streams of its callers; its next caller gets others. */
   forget(tenant: string): void {
     const scope = this.#hasTenants ? this.#scopes.get(tenant) : undefined
-    if (!scope) return
-    endStreams(scope)
-    this.#drop(tenant, scope)
+    if (scope) this.#drop(tenant, scope)
   }
 
   #drop(key: string, scope: TenantEndpoints): void {
-    for (const { router } of scope.values()) router?.release()
+    endEndpoints(scope.values())
     this.#scopes.delete(key)
     if (this.#isUnnamed(key)) this.#unnamed--
   }
@@ -166,10 +164,7 @@ export class Endpoints {
       const plans = goesOn ? this.#plansOf(key) : new Map<string, Plan>()
       if (plans.size > 0) this.#replaceScope(key, old, plans)
       const former = [...old].filter(([name]) => !plans.has(name))
-      for (const [, { router, endpoint }] of former) {
-        endpoint.lasting.end()
-        router?.release()
-      }
+      endEndpoints(former.map(([, placed]) => placed))
       gone.set(key, new Map(former.map(([name, { endpoint }]) => [name, endpoint])))
     }
     if (!this.#hasTenants && !this.#scopes.has(allCallers)) this.#open(allCallers)
