@@ -51,7 +51,7 @@ async function work({ tenant, tool, args, ms }, tally) {
   return { calls: times.length, p50: at(0.5), p99: at(0.99), failures: failures.slice(0, 5) }
 }
 
-process.on('message', async (order) => {
+async function take(order) {
   try {
     clients ??= await open(order)
     const tally = new Tally(order.tenant)
@@ -60,5 +60,7 @@ process.on('message', async (order) => {
   } catch (error) {
     process.send({ error: error.message })
   }
-})
+}
+
+process.on('message', (order) => void take(order))
 process.on('disconnect', () => process.exit(0))

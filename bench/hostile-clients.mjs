@@ -161,7 +161,7 @@ function trudy(url, key, tally) {
 let running
 const tallies = { mallory: new Tally('mallory'), trudy: new Tally('trudy') }
 
-process.on('message', async ({ start, stop }) => {
+async function take({ start, stop }) {
   if (start !== undefined) {
     isOver = false
     const { url, keys } = start
@@ -173,5 +173,7 @@ process.on('message', async ({ start, stop }) => {
     await Promise.race([Promise.all(running ?? []), pause(patienceMs)])
     process.send(tallies)
   }
-})
+}
+
+process.on('message', (order) => void take(order))
 process.on('disconnect', () => process.exit(0))

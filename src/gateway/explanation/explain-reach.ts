@@ -81,7 +81,7 @@ function reachEndpoint(
 }
 
 /** The path of an endpoint. */
-export function shownPathOf(endpoint: string): string {
+function shownPathOf(endpoint: string): string {
   return endpoint === '' ? '/mcp' : `/mcp/${endpoint}`
 }
 
