@@ -383,6 +383,12 @@ test('no port is opened, whatever the environment says of HTTP', async () => {
   expect(inodes.filter((inode) => listening.includes(inode))).toEqual([])
 })
 
+test('an address for operators is not opened, and the log says so', async () => {
+  const piped = open([echoLegacy], ['--admin', '127.0.0.1:0'])
+  await piped.initialize()
+  expect(piped.stderr()).toMatch(/"admin":"127\.0\.0\.1:0".*"msg":"no address is opened for operators over stdio"/)
+})
+
 test('--json is refused, as stdout is taken', async () => {
   const piped = startPiped(['serve', '--transport', 'stdio', '--json', '--', 'node', 'x'])
   expect(await piped.exited).toBe(2)

@@ -69,6 +69,9 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
     ])
   }
   tellPeople(stderr)
+  const { listen } = loaded.admin
+  if (listen !== undefined && listen !== 'off')
+    log.warn({ admin: listen }, 'no address is opened for operators over stdio')
   const { stdout, giveBack } = takeStdout(stderr)
   const settings = forOneClient(loaded)
   const gateway = composeGateway({ settings, log, clock, hasOneClient: true })
