@@ -1,4 +1,5 @@
 /** The answers of the JSON API. Times are texts of ISO 8601; ages and durations are in milliseconds. */
+import type { ReloadResult } from './reload-result.ts'
 
 export interface ApiInstance {
   readonly pid: number
@@ -222,6 +223,11 @@ export interface ApiDrain {
   readonly waitingFor: readonly ApiCall[]
 }
 
+export interface ApiReloads {
+  readonly begun: number
+  readonly last?: ReloadResult | undefined
+}
+
 /** The answer of each operation. */
 export interface ApiAnswers {
   readonly instance: ApiInstance
@@ -256,6 +262,8 @@ export interface ApiAnswers {
   readonly closeSession: { readonly label: string }
   readonly closedSessions: { readonly total: number; readonly sessions: readonly ApiClosedSession[] }
   readonly errors: { readonly total: number; readonly errors: readonly ApiErrorCount[] }
+  readonly reloads: ApiReloads
+  readonly startReload: { readonly number: number }
   readonly drain: ApiDrain
   readonly startDrain: { readonly draining: true }
 }

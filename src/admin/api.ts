@@ -243,6 +243,21 @@ export const api: Readonly<Record<OperationId, ApiOperation>> = {
       'What went wrong within the last hour: how often, by reason, tenant, client, tool and upstream, the most frequent first.',
     query: { limit, tenant },
   },
+  reloads: {
+    method: 'GET',
+    right: 'read',
+    path: '/api/v1/reload',
+    about:
+      'How many reloads have begun, whatever asked for them, and the result of the last one that has ended, unless a newer one has replaced it.',
+  },
+  startReload: {
+    method: 'POST',
+    right: 'configure',
+    path: '/api/v1/reload',
+    about:
+      'Has the instance read its file again. Answered at once with the number of the reload: `reloads` has its result when it has ended.',
+    errors: { 409: 'There is no file that can be read again, or the instance is still starting.' },
+  },
   drain: {
     method: 'GET',
     right: 'read',

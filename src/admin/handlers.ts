@@ -11,7 +11,7 @@ import type { Handlers } from './api-request.ts'
 import type { ClosedSessions } from './closed-sessions.ts'
 import { createUpstreamHandlers, type OperatedUpstreams } from './upstream-handlers.ts'
 import type { RecentErrors } from './recent-errors.ts'
-import type { ApiAnswers, ApiCall, ApiLastError, ApiSession, ApiTenant } from './answers.ts'
+import type { ApiAnswers, ApiCall, ApiLastError, ApiReloads, ApiSession, ApiTenant } from './answers.ts'
 
 /** What the process says of itself, and what an operator may do to it. */
 export interface OperatedProcess {
@@ -21,6 +21,9 @@ export interface OperatedProcess {
   readonly drainMs: number
   /** Begins to drain. */
   drain(): void
+  /** Begins to read the settings again. @returns the number of that reload; undefined if they cannot be read */
+  reload(): number | undefined
+  reloads(): ApiReloads
 }
 
 export interface HandlerNeeds {
@@ -132,6 +135,13 @@ export function createHandlers({
         callsInFlight: gateway.callsInFlight,
         waitingFor: overview.calls(limit).map(callOf),
       }
+    },
+    reloads: () => operated.reloads(),
+    startReload() {
+      const number = operated.reload()
+      if (number === undefined)
+        throw new AdminError(409, 'no_reload', 'There is no file that can be read again, or this mcplex still starts.')
+      return { number }
     },
     startDrain() {
       operated.drain()

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { ApiAnswers } from './answers.ts'
 import type { OperationId } from './api.ts'
+import { reloads, startReload } from './reload-schemas.ts'
 
 const count = z.int().nonnegative()
 const ms = z.int().nonnegative().describe('Milliseconds.')
@@ -273,6 +274,8 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
       }),
     ),
   }),
+  reloads,
+  startReload,
   drain: z.object({
     draining: z.boolean(),
     sinceMs: ms.optional().describe('How long it has drained, in milliseconds.'),

@@ -129,6 +129,7 @@ const codes: Readonly<Record<string, readonly [code: FailureCode, ...notes: Fail
     ['try', 'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has a token with that right'],
     ['or', 'the same on its machine, as its user: the socket has all rights'],
   ],
+  no_reload: ['reload_refused'],
   unauthorized: ['admin_denied', ['try', 'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has the token']],
 }
 

@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { type LearntEras, learntErasIn } from '../config/stateless-endpoints.ts'
 import { openProcessTable, type ProcessTable } from './process-table.ts'
-import { reloadIn, type ReloadResult } from './reload-result.ts'
+import { reloadIn, type ReloadResult } from '../admin/reload-result.ts'
 import { checkFolder, runtimeFolders } from './runtime-folder.ts'
 
 /** A running instance, as it describes itself. */

@@ -105,7 +105,14 @@ beforeAll(async () => {
     `http://127.0.0.1:${port}/mcp/${endpoint}?${new URLSearchParams({ tenant: of, subject }).toString()}`
   admin = createAdmin({
     gateway,
-    process: { endpoint: undefined, config: undefined, drainMs: 1000, drain() {} },
+    process: {
+      endpoint: undefined,
+      config: undefined,
+      drainMs: 1000,
+      drain() {},
+      reload: () => undefined,
+      reloads: () => ({ begun: 0 }),
+    },
     secretValues: new SecretValues(),
     clock,
     log: silentLog,

@@ -1,17 +1,13 @@
-/** The verb `reload`: finds a running `mcplex up` by its runtime file, asks it to read its file again, and tells the result. */
-import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
+/** The verb `reload`: finds a running `mcplex up`, asks it to read its file again, and tells the result. */
+import { stayAwake } from '../../../base/clock.ts'
 import type { Environment } from '../../../config/environment.ts'
-import { chooseInstance } from '../../choose-instance.ts'
-import { CommandFailed, type FailureCode } from '../../failures.ts'
+import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
-import type { ReloadResult } from '../../reload-result.ts'
-import { type RunningInstance, runningInstances } from '../../running-instances.ts'
+import { instanceToAsk, resultOf } from './ask.ts'
 import type { ReloadRequest } from './command.ts'
 
-const lookEveryMs = 100
-
-/** New servers are started before anything changes, and each may take its `startTimeout`. */
-const longestMs = 10 * 60_000
+/** Said if another reload has begun meanwhile: its file is in force. */
+const replacedByNewer = 'replaced by a newer reload, whose result this is'
 
 /**
  * @returns the exit code
@@ -22,62 +18,29 @@ export async function reload(
   { env }: Environment,
   { stdout, stderr }: Outputs,
 ): Promise<number> {
-  const { instance } = chooseInstance(request.instance, env, true)
+  const asked = await instanceToAsk(request.door, env)
+  const { name, pid, file = '' } = asked
+  const begun = await asked.begin()
   const awake = stayAwake()
-  const { applied, lines, number, change, earlier } = await resultOf(instance, env).finally(() => awake.stop())
-  const { pid, config } = instance
-  const isReplaced = number > begun(instance) + 1
+  const { applied, lines, number, change, earlier } = await resultOf(asked, begun).finally(() => awake.stop())
+  const isReplaced = number > begun
   if (!applied)
-    throw failed('reload_refused', `${config ?? ''} was not applied by process ${pid}: what was in force stays`, [
-      ...(isReplaced ? [['note', replacedByNewer] as const] : []),
-      ['because', lines.join('\n')],
-      ['try', 'mcplex check'],
+    throw new CommandFailed([
+      {
+        code: 'reload_refused',
+        message: `${file} was not applied by ${name}: what was in force stays`,
+        notes: [
+          ...(isReplaced ? [['note', replacedByNewer] as const] : []),
+          ['because', lines.join('\n')],
+          ['try', 'mcplex check'],
+          ...(pid === undefined ? [['note', 'the file is on the machine of that mcplex'] as const] : []),
+        ],
+      },
     ])
   const shown = isReplaced ? [replacedByNewer, ...lines] : lines
   const told = { ...change, ...(earlier && { earlier }), lines, replaced: isReplaced }
-  if (request.isJson) stdout.write(`${JSON.stringify({ event: 'reloaded', pid, file: config, ...told })}\n`)
+  if (request.isJson) stdout.write(`${JSON.stringify({ event: 'reloaded', pid, file, ...told })}\n`)
   else if (!request.isQuiet)
-    stderr.write(`${config ?? ''} was applied by process ${pid}\n${shown.map((line) => `  ${line}\n`).join('')}`)
+    stderr.write(`${file} was applied by ${name}\n${shown.map((line) => `  ${line}\n`).join('')}`)
   return 0
-}
-
-/** Said if another reload has begun meanwhile: its file is in force. */
-const replacedByNewer = 'replaced by a newer reload, whose result this is'
-
-/** How many reloads the instance had begun when it was looked at. */
-function begun({ reloads = 0 }: RunningInstance): number {
-  return reloads
-}
-
-async function resultOf(instance: RunningInstance, env: Environment['env']): Promise<ReloadResult> {
-  const { pid } = instance
-  try {
-    process.kill(pid, 'SIGUSR2')
-  } catch (error) {
-    throw failed(
-      'instance_missing',
-      `process ${pid} cannot be asked: ${error instanceof Error ? error.message : ''}`,
-      [],
-    )
-  }
-  const endsAtMs = clock.now() + longestMs
-  while (clock.now() < endsAtMs) {
-    await pause(clock, lookEveryMs)
-    const now = runningInstances(env).find((one) => one.pid === pid)
-    if (!now) throw failed('instance_missing', `process ${pid} has ended meanwhile`, [])
-    if (now.reload && now.reload.number > begun(instance)) return now.reload
-  }
-  throw failed(
-    'reload_refused',
-    `process ${pid} has not answered for ${longestMs / 60_000} minutes: its log says more`,
-    [],
-  )
-}
-
-function failed(
-  code: FailureCode,
-  message: string,
-  notes: ReadonlyArray<readonly [label: string, text: string]>,
-): CommandFailed {
-  return new CommandFailed([{ code, message, notes }])
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Loaded } from '../../../config/load.ts'
 import { renamedInWords, renamedTools } from '../../../config/renamed-tools.ts'
 import type { ReloadReport } from '../../../gateway/gateway.ts'
-import type { ReloadChange } from '../../reload-result.ts'
+import type { ReloadChange } from '../../../admin/reload-result.ts'
 
 /** @param needsRestart the paths of options that take effect in the next start only */
 export function changeOf(

@@ -12,7 +12,7 @@ import type { Loaded } from '../../../config/load.ts'
 import { schema } from '../../../config/schema.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { type Gateway, ReloadError } from '../../../gateway/gateway.ts'
-import { boundedResult, type ReloadChange, type ReloadResult } from '../../reload-result.ts'
+import { boundedResult, type ReloadChange, type ReloadResult } from '../../../admin/reload-result.ts'
 import type { RunningInstance } from '../../running-instances.ts'
 import { changeOf, isNothing, linesOf } from './reload-change.ts'
 
@@ -42,8 +42,10 @@ export interface ReloadingNeeds {
 }
 
 export interface Reloading {
-  /** Reads the settings again. @param because why, for the log */
-  request(because: string): void
+  /** Reads the settings again. @param because why, for the log @returns the number of that reload; undefined if it cannot */
+  request(because: string): number | undefined
+  /** How many have begun, and the result of the last one that has ended and was not replaced by a newer one. */
+  results(): { readonly begun: number; readonly last: ReloadResult | undefined }
   /** The settings in force. */
   settings(): Settings
   stop(): void
@@ -126,18 +128,22 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
   }
 
   // During a reload as well: a server that hangs at its start must not keep back the file that corrects it.
-  const request = (because: string): void => {
-    if (source.path === undefined)
-      return log.warn({ because }, 'the configuration came from a pipe, and cannot be read again')
+  const request = (because: string): number | undefined => {
+    if (source.path === undefined) {
+      log.warn({ because }, 'the configuration came from a pipe, and cannot be read again')
+      return undefined
+    }
     void reload(because)
+    return reloads
   }
 
-  const changed = (): void => request('the file has changed')
+  const changed = (): void => void request('the file has changed')
   const stop = watchFiles(
     { paths: () => source.files(), since: source.stamp(), everyMs: lookEveryMs, settleMs, changed },
     clock,
   )
-  return { request, settings: () => current.settings, stop }
+  const results = (): ReturnType<Reloading['results']> => ({ begun: reloads, last: lastResult.reload })
+  return { request, results, settings: () => current.settings, stop }
 }
 
 /** The path in a file of an option that is `module.key` in settings. */

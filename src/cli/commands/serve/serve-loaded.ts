@@ -136,6 +136,8 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       config: source?.path,
       drainMs: http.drainMs,
       drain: () => stop.ask('operator'),
+      reload: () => reloading?.request('an operator asked for it'),
+      reloads: () => reloading?.results() ?? { begun: 0 },
     }
     admin = await openAdmin({
       gateway,

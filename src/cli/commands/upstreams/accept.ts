@@ -9,7 +9,7 @@ import { askDoor, chooseDoor, doorOf } from '../../door.ts'
 import { CommandFailed, type Failure, type FailureCode } from '../../failures.ts'
 import { askInstance } from '../../instance-requests.ts'
 import type { Outputs } from '../../outputs.ts'
-import { textsIn } from '../../reload-result.ts'
+import { textsIn } from '../../../admin/reload-result.ts'
 import type { UpstreamsRequest } from './command.ts'
 
 type Env = Readonly<Record<string, string | undefined>>

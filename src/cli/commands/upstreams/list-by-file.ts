@@ -4,7 +4,7 @@ import { systemClock } from '../../../base/clock.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../../base/json.ts'
 import { CommandFailed } from '../../failures.ts'
 import { askInstance } from '../../instance-requests.ts'
-import { textsIn } from '../../reload-result.ts'
+import { textsIn } from '../../../admin/reload-result.ts'
 
 /** @throws CommandFailed if the instance does not answer */
 export async function upstreamsByFile(folder: string, pid: number): Promise<ApiUpstream[]> {

@@ -1,4 +1,4 @@
-/** The result of a reload in a runtime file: bounded where it is written, checked where it is read. Pure. */
+/** The result of a reload, in the API and in a runtime file: bounded where it is made, checked where it is read. Pure. */
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 
 /** The result of a reload, for the command that has asked for it. */
@@ -10,9 +10,9 @@ export interface ReloadResult {
   /** What has changed, or what is wrong: lines for people. */
   readonly lines: readonly string[]
   /** What has changed; undefined if it was not applied. */
-  readonly change?: ReloadChange
+  readonly change?: ReloadChange | undefined
   /** Given if that was applied before, by an earlier reload of the same content: when, and why. */
-  readonly earlier?: { readonly at: string; readonly because: string }
+  readonly earlier?: { readonly at: string; readonly because: string } | undefined
 }
 
 /** What a reload has changed. Names of upstreams, unless said otherwise. */

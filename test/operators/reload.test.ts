@@ -1,0 +1,40 @@
+/** `mcplex reload --admin`: a running mcplex reads its file again because an operator asks for it at its address. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { runtimeFolder } from '../support/door.ts'
+import { echoLegacy, mcplexForTest } from '../support/mcplex.ts'
+
+function fileOf(names: readonly string[]): string {
+  const command = [process.execPath, echoLegacy]
+  return JSON.stringify({ version: 1, upstreams: Object.fromEntries(names.map((name) => [name, { command }])) })
+}
+
+test('what the file has by then is in force, and what is wrong changes nothing', { timeout: 60_000 }, async () => {
+  const place = runtimeFolder()
+  onTestFinished(() => place.remove())
+  const file = join(place.folder, '..', 'mcplex.json')
+  writeFileSync(file, fileOf(['one']))
+  const mcplex = await mcplexForTest({ env: place.env, file, options: ['--admin', '127.0.0.1:0'] })
+  const { url = '' } = place.placesOf(mcplex.pid)
+
+  writeFileSync(file, fileOf(['one', 'two']))
+  const applied = await place.run('reload', '--admin', url, '--json')
+  expect(applied.code).toBe(0)
+  expect(JSON.parse(applied.stdout)).toMatchObject({ event: 'reloaded', file, added: ['two'] })
+  expect((await place.run('upstreams', '--admin', url)).stdout).toMatch(/^two +stdio/m)
+
+  writeFileSync(file, '{ "version": 1, "upstreams": { "one": {} } }')
+  const refused = await place.run('reload', '--admin', url)
+  expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining('upstreams.one') as string])
+  expect(refused.stderr).toContain('the file is on the machine of that mcplex')
+  expect((await place.run('upstreams', '--admin', url)).stdout).toMatch(/^two +stdio/m)
+})
+
+test('an mcplex without a file says so', async () => {
+  const place = runtimeFolder()
+  onTestFinished(() => place.remove())
+  const mcplex = await mcplexForTest({ env: place.env, options: ['--admin', '127.0.0.1:0'] })
+  const { code, stderr } = await place.run('reload', '--admin', place.placesOf(mcplex.pid).url ?? '')
+  expect([code, stderr]).toEqual([78, expect.stringContaining('no file that can be read again') as string])
+})
