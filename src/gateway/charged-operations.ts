@@ -29,10 +29,10 @@ export function createOperationOf(behind: NamesTargets, inForce: () => NamingSet
       const { aliases } = settings
       names = upstreams.length === 1 ? plainNames(only, aliases) : prefixedNames(upstreams, aliases)
     }
-    const { member, own, mayBeOther = false } = behind.targetOf(request)
-    // Of which upstream a bare name is, that an App calls, only lists can say, and which one has a method of an extension
-    // only they themselves: such an operation counts for each of them.
-    const mayBeOfAny = own !== undefined || knownMethod(request.method) === unknownName
+    const { member, own, mayBeOther = false, ...named } = behind.targetOf(request)
+    // Of which upstream a bare name or URI is, that an App calls or reads, only lists can say, and which one has a method of
+    // an extension only they themselves: such an operation counts for each of them.
+    const mayBeOfAny = own !== undefined || named.mayBeOfAny === true || knownMethod(request.method) === unknownName
     const of = member === undefined ? (mayBeOfAny ? upstreams : []) : [member]
     return {
       method: request.method,

@@ -38,6 +38,8 @@ export interface NamedByRequest {
   readonly own?: string | undefined
   /** Whether that may be the short form of another name, which is not known yet. */
   readonly mayBeOther?: boolean
+  /** Whether it names a resource of no member, which may be one of a member with Apps: only lists can say of which. */
+  readonly mayBeOfAny?: boolean
 }
 
 const addressed = new Set([
@@ -83,7 +85,7 @@ export function namedBy(
     const target = targetOf(method, params, naming)
     if ('unknown' in target) {
       const { kind, shown } = target.unknown
-      if (kind !== 'method') return kind === 'tool' ? { own: shown } : {}
+      if (kind !== 'method') return kind === 'tool' ? { own: shown } : { mayBeOfAny: true }
       return naming.isPlain && knownMethod(shown) === unknownName ? { member: only } : {}
     }
     const { member, named } = target

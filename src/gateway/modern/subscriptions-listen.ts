@@ -24,7 +24,8 @@ import type { Upstream } from '../../upstreams/upstream.ts'
 import type { ClientMemory } from '../client-memory.ts'
 import type { Drain } from '../drain.ts'
 
-const maxUris = 1000
+/** How many resources one subscription is for at most. */
+export const maxListenedUris = 1000
 const acknowledged = 'notifications/subscriptions/acknowledged'
 
 export interface SubscriptionNeeds {
@@ -163,8 +164,10 @@ function readFilter(params: RawObject | undefined): Filter {
   if (!isObject(wanted))
     throw new Refusal('invalid_params', { message: 'The parameter notifications must be an object.' })
   const uris = wanted['resourceSubscriptions'] ?? []
-  if (!Array.isArray(uris) || uris.length > maxUris || !uris.every((uri) => typeof uri === 'string')) {
-    throw new Refusal('invalid_params', { message: `resourceSubscriptions must be a list of at most ${maxUris} URIs.` })
+  if (!Array.isArray(uris) || uris.length > maxListenedUris || !uris.every((uri) => typeof uri === 'string')) {
+    throw new Refusal('invalid_params', {
+      message: `resourceSubscriptions must be a list of at most ${maxListenedUris} URIs.`,
+    })
   }
   return {
     toolsListChanged: wanted['toolsListChanged'] === true,
