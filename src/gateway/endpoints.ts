@@ -30,7 +30,7 @@ import {
 import { unknownEndpoint } from './unknown-endpoint.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
-import { nameIn, tenantIn } from './tenant-setups.ts'
+import { isAt, nameIn, tenantIn } from './tenant-setups.ts'
 import { endEndpoints, isIdle, type PlacedEndpoint, type TenantEndpoints } from './endpoint-scope.ts'
 import { startedServer } from './started-server.ts'
 import type { StartRoom } from './wait-for-start.ts'
@@ -103,7 +103,7 @@ export class Endpoints {
   mayBeAt(upstream: string, { endpoint, call }: { readonly endpoint: string; readonly call: Call }): boolean {
     const { plan, router } = this.#scopes.get(this.#keyOf(call.principal.tenant))?.get(endpoint) ?? {}
     const name = nameIn(upstream)
-    return plan !== undefined && this.#isBehind(upstream, plan) && (router?.memberOf(call) ?? name) === name
+    return plan !== undefined && isAt(upstream, plan, this.#settings) && (router?.memberOf(call) ?? name) === name
   }
 
   /** How many requests wait for the start of an upstream. */

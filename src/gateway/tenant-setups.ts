@@ -8,6 +8,12 @@ import type { UpstreamSetup } from '../upstreams/options.ts'
 
 export type TenantSetups = Pick<Settings, 'upstreams' | 'tenants'>
 
+/** What an endpoint serves, and to whom: the tenant as the settings name it, undefined where tenants are not told apart. */
+interface Served {
+  readonly members: readonly string[]
+  readonly ofTenant: string | undefined
+}
+
 /** Its place in the figures and the log, and for operators. No name of an upstream has this character. */
 const separator = '@'
 
@@ -41,6 +47,13 @@ export function setupFor(
   // What is started in advance is for any caller; for each tenant it would be too much.
   const common = { spares: 0, poolMin: 0, boundArgs: args ? { ...args, ...setup.boundArgs } : setup.boundArgs }
   return setup.kind === 'stdio' ? { ...setup, ...common, env: { ...setup.env, ...env } } : { ...setup, ...common }
+}
+
+/** Whether calls of an endpoint may be at the upstream of a key: those of a tenant with its own one are there alone. */
+export function isAt(key: string, { members, ofTenant }: Served, settings: TenantSetups): boolean {
+  const name = nameIn(key)
+  const isOwn = ofTenant !== undefined && setupFor(settings, name, ofTenant) !== undefined
+  return members.includes(name) && key === (isOwn ? keyOfTenant(name, ofTenant) : name)
 }
 
 function memberOf<Value>(all: Readonly<Record<string, Value>> | undefined, name: string): Value | undefined {
