@@ -15,6 +15,16 @@ export interface Sent {
   readonly body?: string
 }
 
+/** An answer that is not 200. */
+export class AnsweredWith extends Error {
+  readonly status: number
+
+  constructor(status: number, url: string) {
+    super(`${url} answered with ${status}`)
+    this.status = status
+  }
+}
+
 /**
  * The object that a URL answers with. No redirects: another place would be another issuer.
  * Rejects if it cannot be had; the message names the URL and nothing that was sent.
@@ -30,7 +40,7 @@ export async function fetchJson(url: string, bounds: FetchBounds, { headers, bod
       headers: { Accept: 'application/json', ...headers },
       ...(body !== undefined && { method: 'POST', body }),
     })
-    if (response.status !== 200) throw new Error(`${url} answered with ${response.status}`)
+    if (response.status !== 200) throw new AnsweredWith(response.status, url)
     const chunks: Uint8Array[] = []
     let bytes = 0
     for await (const chunk of response.body ?? []) {

@@ -150,6 +150,44 @@ test('one question at a time is asked about a token, and few at once', async () 
   expect(await Promise.all(many.slice(0, 32))).toEqual(unavailable.slice(0, 32))
 })
 
+test('strangers do not keep a known token from being asked about', async () => {
+  const tokens = tokensOf('remember=1s')
+  expect(await check(tokens)).toEqual(subject)
+  clock.advance(1001)
+  issuer.isSilent = true
+  const many = Array.from({ length: 32 }, (_, at) => check(tokens, `made-up-${at}`))
+  await expect.poll(() => issuer.asked.length).toBe(33)
+  issuer.isSilent = false
+  issuer.answer = { active: false }
+  expect(await check(tokens, 'made-up-32')).toEqual({ fault: 'introspection_unavailable' })
+  expect(await check(tokens)).toEqual({ fault: 'inactive' })
+  clock.advance(2001)
+  await Promise.all(many)
+})
+
+test('a token about which the issuer takes no question is no reason to ask about no other', async () => {
+  const tokens = tokensOf()
+  issuer.status = 400
+  expect(await check(tokens, 'odd')).toEqual({ fault: 'introspection_unavailable' })
+  issuer.status = 200
+  expect(await check(tokens)).toEqual(subject)
+  expect(await check(tokens, 'odd')).toEqual({ fault: 'introspection_unavailable' })
+  expect(issuer.asked).toHaveLength(2)
+  clock.advance(5001)
+  expect(await check(tokens, 'odd')).toEqual(subject)
+})
+
+test('what the issuer said last counts while it does not answer, also if that is refused here', async () => {
+  const tokens = tokensOf('tenantClaim=org remember=1s')
+  issuer.answer = active({ org: 'acme' })
+  expect(await check(tokens)).toEqual(subject)
+  clock.advance(1001)
+  issuer.answer = active()
+  expect(await check(tokens)).toEqual({ fault: 'no_tenant' })
+  issuer.status = 503
+  expect(await check(tokens)).toEqual({ fault: 'introspection_unavailable' })
+})
+
 describe('an answer is not taken', () => {
   test.each<[string, Json, string]>([
     ['without a subject', { sub: undefined }, 'wrong_claims'],
@@ -164,7 +202,7 @@ describe('an answer is not taken', () => {
     ['for a refresh token', { token_type: 'refresh_token' }, 'wrong_type'],
     ['for a refresh token of Keycloak', { typ: 'Refresh' }, 'wrong_type'],
     ['for a token that is bound to a key', { token_type: 'DPoP' }, 'wrong_type'],
-    ['for a token that is bound to a certificate', { cnf: { 'x5t#S256': 'x' } }, 'wrong_type'],
+    ['for a token that is bound to a certificate', { cnf: { 'x5t#S256': 'x' } }, 'bound_token'],
   ])('%s', async (_, more, fault) => {
     issuer.answer = active(more)
     const tokens = tokensOf()

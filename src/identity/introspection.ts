@@ -6,7 +6,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
-import { fetchJson } from './fetch-json.ts'
+import { AnsweredWith, fetchJson } from './fetch-json.ts'
 import { RefusedTokens } from './refused-tokens.ts'
 
 /** Where and as whom mcplex asks. */
@@ -24,7 +24,10 @@ export type Introspected = JsonObject | 'inactive' | 'unavailable'
 /** In milliseconds: for one question, and the pause after one that was not answered. */
 const times = { askMs: 2000, pauseMs: 2000, refusedMs: 5000 }
 const maxBytes = 65_536
+/** Questions about tokens that are not known; as many more are for those that are, or strangers could keep them from being asked. */
 const mostInFlight = 32
+/** Answers that say that the question was no proper one, which is the matter of its token alone. */
+const aboutToken: readonly number[] = [400, 413, 414]
 
 export class Introspection {
   readonly place: IntrospectionPlace
@@ -37,6 +40,9 @@ export class Introspection {
   readonly #refused: RefusedTokens
   #pausedUntilMs = -Infinity
   #hasFailed = false
+  /** Tokens about which the issuer does not take the question. */
+  readonly #unasked: RefusedTokens
+  #hasRefused = false
 
   constructor(issuer: string, place: IntrospectionPlace, clock: Clock, log: Log) {
     this.place = place
@@ -44,6 +50,7 @@ export class Introspection {
     this.#clock = clock
     this.#log = log
     this.#refused = new RefusedTokens(clock, times.refusedMs)
+    this.#unasked = new RefusedTokens(clock, times.refusedMs)
     // [RFC 6749, 2.3.1]
     const [id, secret] = [place.clientId, place.clientSecret].map(formEncoded)
     this.#authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
@@ -52,13 +59,14 @@ export class Introspection {
   /**
    * What the issuer says of a token. Never rejects.
    * @param key the hash of the token
+   * @param isKnown whether the issuer has accepted it before
    */
-  ask(token: string, key: string): Promise<Introspected> {
+  ask(token: string, key: string, isKnown: boolean): Promise<Introspected> {
     if (this.#refused.has(key)) return Promise.resolve('inactive')
     const asking = this.#asking.get(key)
     if (asking) return asking
-    // Requests that are turned away here are those of tokens which are not known: the others have their last answer.
-    if (this.#clock.now() < this.#pausedUntilMs || this.#asking.size >= mostInFlight)
+    const most = isKnown ? 2 * mostInFlight : mostInFlight
+    if (this.#clock.now() < this.#pausedUntilMs || this.#asking.size >= most || this.#unasked.has(key))
       return Promise.resolve('unavailable')
     const asked = this.#fetch(token, key).finally(() => this.#asking.delete(key))
     this.#asking.set(key, asked)
@@ -86,12 +94,22 @@ export class Introspection {
       this.#refused.add(key)
       return 'inactive'
     } catch (error) {
+      if (error instanceof AnsweredWith && aboutToken.includes(error.status)) {
+        // No reason to ask about no other token: whoever sends such a token could keep all others from being asked about.
+        this.#unasked.add(key)
+        if (!this.#hasRefused) this.#warn(error)
+        this.#hasRefused = true
+        return 'unavailable'
+      }
       this.#pausedUntilMs = this.#clock.now() + times.pauseMs
-      if (!this.#hasFailed)
-        this.#log.warn({ issuer: this.#issuer, err: error }, 'the issuer does not tell what its tokens are')
+      if (!this.#hasFailed) this.#warn(error)
       this.#hasFailed = true
       return 'unavailable'
     }
+  }
+
+  #warn(error: unknown): void {
+    this.#log.warn({ issuer: this.#issuer, err: error }, 'the issuer does not tell what its tokens are')
   }
 }
 

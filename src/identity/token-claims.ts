@@ -6,7 +6,7 @@ import { isTenantName, type TrustedIssuer } from './issuer-line.ts'
 import { defaultTenant, faultOfKeyText } from './key-record.ts'
 
 /** Why claims are not accepted: for the log and the metrics, never for the client. */
-export type ClaimsFault = 'wrong_claims' | 'expired' | 'not_valid_yet' | 'no_tenant' | 'wrong_type'
+export type ClaimsFault = 'wrong_claims' | 'expired' | 'not_valid_yet' | 'no_tenant' | 'wrong_type' | 'bound_token'
 
 export interface Accepted {
   readonly principal: Principal
@@ -20,7 +20,9 @@ export const skewSeconds = 60
 
 /** The principal of claims whose issuer and times were checked, but for their end. */
 export function acceptClaims(claims: JsonObject, issuer: TrustedIssuer): Accepted | { readonly fault: ClaimsFault } {
-  const { sub, exp, aud } = claims
+  const { sub, exp, aud, cnf } = claims
+  // Only the holder of a key may use it, which nothing here can check: whoever has stolen it must not. [RFC 7800, 3.1; RFC 9449, 7.2]
+  if (cnf !== undefined && cnf !== null) return { fault: 'bound_token' }
   if (typeof sub !== 'string' || faultOfKeyText('subject', sub) !== undefined) return { fault: 'wrong_claims' }
   const expiresAtMs = typeof exp === 'number' ? exp * 1000 : Number.NaN
   // The skew is for clocks that are ahead, not for tokens that have ended.
@@ -43,10 +45,10 @@ export function acceptClaims(claims: JsonObject, issuer: TrustedIssuer): Accepte
  * tokens. [RFC 7662, 2.2]
  */
 export function faultOfAnswer(answer: JsonObject, { issuer }: TrustedIssuer): ClaimsFault | undefined {
-  const { iss, nbf, token_type: type, typ, exp, aud, cnf } = answer
+  const { iss, nbf, token_type: type, typ, exp, aud } = answer
   if (iss !== undefined && iss !== issuer) return 'wrong_claims'
-  // Refresh tokens are active as well, and so are tokens that only the holder of a key may use, which nothing here can check.
-  if (!isBearer(type) || !isBearer(typ) || cnf !== undefined) return 'wrong_type'
+  // Refresh tokens are active as well, and so are tokens of another kind than bearer tokens.
+  if (!isBearer(type) || !isBearer(typ)) return 'wrong_type'
   if (nbf !== undefined && !(typeof nbf === 'number' && nbf * 1000 <= wallMs() + skewSeconds * 1000))
     return 'not_valid_yet'
   return exp === undefined || aud === undefined ? 'wrong_claims' : undefined

@@ -137,6 +137,9 @@ describe('a good token is the principal that it names', () => {
 /** [RFC 8725] and what was done to others. */
 const bad: ReadonlyArray<readonly [string, () => string, string]> = [
   ['nothing', () => '', 'no_jwt'],
+  ['a key of its holder (DPoP)', () => of({ cnf: { jkt: 'x' } }), 'bound_token'],
+  ['a certificate of its holder', () => of({ cnf: { 'x5t#S256': 'x' } }), 'bound_token'],
+  ['an empty proof of possession', () => of({ cnf: {} }), 'bound_token'],
   ['one part', () => 'abc', 'no_jwt'],
   ['two parts', () => 'abc.def', 'no_jwt'],
   ['four parts', () => `${of()}.abc`, 'no_jwt'],

@@ -181,7 +181,7 @@ export class Tokens {
 
   /** Asks the issuer. While it does not answer, what it said the last time holds for some minutes. */
   async #ask(token: string, key: string, trusted: Trusted, audiences: readonly string[]): Promise<TokenDecision> {
-    const answer = (await trusted.introspection?.ask(token, key)) ?? 'unavailable'
+    const answer = (await trusted.introspection?.ask(token, key, this.#remembered.has(key))) ?? 'unavailable'
     if (answer === 'unavailable') {
       const known = this.#remembered.get(key)
       const isGood = known && this.#clock.now() < known.staleUntilMs && wallMs() < known.expiresAtMs
@@ -198,7 +198,11 @@ export class Tokens {
   /** Takes the claims of a token whose signature, issuer and times are right. */
   #take(claims: JsonObject, { issuer, terms }: Trusted, key: string, audiences: readonly string[]): TokenDecision {
     const accepted = acceptClaims(claims, issuer)
-    if ('fault' in accepted) return accepted
+    if ('fault' in accepted) {
+      // What its issuer says now counts, also while it does not answer later.
+      this.#remembered.delete(key)
+      return accepted
+    }
     this.#termsOf.set(accepted.principal, terms)
     const untilMs = this.#clock.now() + (issuer.introspection?.rememberMs ?? rememberedMs)
     const checked: Checked = { ...accepted, issuer, untilMs, staleUntilMs: untilMs + staleMs }
