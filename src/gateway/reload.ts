@@ -193,20 +193,23 @@ interface OfTenants {
 }
 
 /** @param replaced names of upstreams, or keys, that count as changed */
-function changedOfTenants(
-  upstreams: Pick<ServedUpstreams, 'all'>,
+export function changedOfTenants(
+  upstreams: {
+    readonly all: ReadonlyArray<Pick<ServedUpstreams['all'][number], 'key' | 'name' | 'setup' | 'standing'>>
+  },
   next: Settings,
   replaced: readonly string[],
 ): OfTenants {
   const kept = new Map<string, UpstreamSetup>()
   const prepared: Array<readonly [string, UpstreamSetup]> = []
-  for (const { key, name, setup: before } of upstreams.all) {
+  for (const { key, name, setup: before, standing } of upstreams.all) {
     const tenant = tenantIn(key)
     const setup = tenant === undefined ? undefined : setupFor(next, name, tenant)
     if (!setup) continue
     const isReplaced = replaced.includes(key) || replaced.includes(name)
     if (!isReplaced && isDeepStrictEqual(withoutSize(before), withoutSize(setup))) kept.set(key, setup)
-    else prepared.push([key, setup])
+    // One that could not be started would stop the reload of all others: its tenant's next endpoints start it anew.
+    else if (standing !== 'failed') prepared.push([key, setup])
   }
   return { kept, prepared }
 }
