@@ -1,19 +1,21 @@
 /** Deletes what is kept of a tenant in this instance. What others have, also under equal ids, is not touched. */
 import type { Sessions } from '../sessions/sessions.ts'
-import type { Upstream, UpstreamFacts } from '../upstreams/upstream.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
 import type { RateLimits } from '../tenants/rate-limits.ts'
 import type { RunningCalls } from './calls/running-calls.ts'
+import type { ServedUpstream } from './served-upstream.ts'
+import type { ServedUpstreams } from './served-upstreams.ts'
+import { tenantIn, type TenantSetups } from './tenant-setups.ts'
 
 export interface PurgeNeeds {
   readonly sessions: Pick<Sessions, 'all' | 'end'>
   readonly runningCalls: RunningCalls
   readonly upstreams: {
-    readonly all: ReadonlyArray<{
-      readonly name: string
-      readonly behind: Pick<Upstream, 'endTenant'>
-      readonly facts: UpstreamFacts | undefined
-    }>
-  }
+    readonly all: ReadonlyArray<
+      Pick<ServedUpstream, 'key' | 'name' | 'facts'> & { readonly behind: Pick<Upstream, 'endTenant'> }
+    >
+  } & Pick<ServedUpstreams, 'put' | 'discard'>
+  readonly inForce: { readonly settings: TenantSetups }
   readonly endpoints: { forget(tenant: string): void }
   readonly rateLimits: Pick<RateLimits, 'forget'>
 }
@@ -44,9 +46,18 @@ export async function purgeTenant(tenant: string, needs: PurgeNeeds): Promise<Pu
   for (const { call } of calls) call.cancel.cancel('the data of the tenant is deleted')
   const workers = upstreams.all.reduce((sum, { behind }) => sum + behind.endTenant(tenant), 0)
   endpoints.forget(tenant)
+  // Where it has variables or arguments of its own, what was learnt with them goes as well.
+  endOwnUpstreams(tenant, needs)
   const limits = rateLimits.forget(tenant)
   for (const end of ends) if (end.status === 'rejected') throw end.reason
   return { sessions: own.length, calls: calls.length, workers, limits, sharedServers: shared(upstreams.all) }
+}
+
+function endOwnUpstreams(tenant: string, { upstreams, inForce }: Pick<PurgeNeeds, 'upstreams' | 'inForce'>): void {
+  // Those of `default` may be of other tenants, too, which have no name in the settings.
+  if (tenant === 'default') return
+  const others = upstreams.all.flatMap(({ key }) => (tenantIn(key) === tenant ? [] : key))
+  for (const served of upstreams.put(others, [], inForce.settings)) void upstreams.discard(served)
 }
 
 function shared(all: PurgeNeeds['upstreams']['all']): readonly string[] {
