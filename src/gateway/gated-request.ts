@@ -8,6 +8,7 @@ import type { ClientDescription, Principal } from '../protocol/call.ts'
 import { isModernMessage } from '../protocol/classify.ts'
 import type { RequestIdHolder } from '../protocol/incoming.ts'
 import { type EndpointPath, readEndpointPath } from '../protocol/endpoint-path.ts'
+import { claimantOf } from '../protocol/fairness.ts'
 import { header, type Inbound } from '../protocol/inbound.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Message, RequestMessage, RpcId } from '../protocol/jsonrpc.ts'
@@ -121,13 +122,8 @@ export class GatedRequest implements RequestIdHolder {
     this.#principal = principal
   }
 
-  /**
-   * Who takes turns and shares memory with others: the user where there are credentials, since many users may come over the
-   * connections of one proxy; else the connection.
-   */
   get claimant(): string {
-    const { issuer, subject, tenant } = this.principal
-    return issuer === undefined ? this.inbound.connection : JSON.stringify([tenant, issuer, subject])
+    return claimantOf(this.principal, this.inbound.connection)
   }
 
   /** From now on the request ends as soon as its principal is not accepted any more, if that can happen. */

@@ -60,7 +60,7 @@ export interface Call {
   readonly principal: Principal
   /** The session, in the era that has sessions. */
   readonly session: string | undefined
-  /** Fairness is measured by this key: the session, or the client's connection if there is no session. */
+  /** Fairness is measured by this key: the session; without one, the user, or the client's connection if nothing asks for credentials. */
   readonly fairnessKey: string
   /** The client that made the call, as far as that is certain. */
   readonly clientKey: ClientKey

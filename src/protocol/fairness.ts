@@ -13,6 +13,14 @@ export function fairPathOf({ principal, fairnessKey }: FairCall): readonly [tena
   return [principal.tenant, fairnessKey]
 }
 
+/**
+ * Who takes turns and shares memory with others: the user where there are credentials, since many users may come over the
+ * connections of one proxy; else the connection.
+ */
+export function claimantOf({ tenant, issuer, subject }: Call['principal'], connection: string): string {
+  return issuer === undefined ? connection : JSON.stringify([tenant, issuer, subject])
+}
+
 /** Tenants share by their weights; all that is below a tenant has equal parts. @param weightOf at least 1 */
 export function byTenant(weightOf: (tenant: string) => number): Fairness {
   return { weightOf: ([tenant = '', ...below]) => (below.length === 0 ? weightOf(tenant) : 1) }

@@ -6,6 +6,7 @@ import { Cancel } from '../../base/cancel.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Call, ClientKey, Principal, Reply } from '../../protocol/call.ts'
+import { claimantOf } from '../../protocol/fairness.ts'
 import type { Inbound } from '../../protocol/inbound.ts'
 import { mayTakeRounds } from '../../protocol/input-required.ts'
 import { editObject } from '../../protocol/json-text.ts'
@@ -65,7 +66,7 @@ function beginCall(
     client: envelope.client,
     principal,
     session: undefined,
-    fairnessKey: inbound.connection,
+    fairnessKey: claimantOf(principal, inbound.connection),
     clientKey: state?.kind === 'again' ? state.client : needs.nextClientKey(),
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
