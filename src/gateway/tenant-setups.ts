@@ -22,6 +22,11 @@ export function keyOfTenant(name: string, tenant: string): string {
   return `${name}${separator}${tenant}`
 }
 
+/** The key of the upstream of a name for the callers of a tenant, as the settings name it; undefined for all callers. */
+export function keyFor(settings: TenantSetups, name: string, tenant: string | undefined): string {
+  return tenant !== undefined && setupFor(settings, name, tenant) ? keyOfTenant(name, tenant) : name
+}
+
 /** The name of an upstream, as clients see it, by its key. */
 export function nameIn(key: string): string {
   return key.split(separator, 1)[0] ?? key

@@ -33,6 +33,7 @@ const settings: PartialSettings = {
     nothing: {},
     limited: { upstreams: ['*'], toolRates: ['say=1/h'], costs: ['one__echo=3'], upstreamRates: ['two=5/h'] },
     full: { upstreams: ['*'], maxCalls: 0 },
+    own: { upstreams: ['*'], args: { two: { text: 'of own' } } },
   },
 }
 
@@ -164,6 +165,25 @@ test('what stands in front of a server is told: a pause waits, and the rest refu
   expect([overview.explain(asked).refusal, await made(asked)]).toEqual(['breaker_open', 'breaker_open'])
   two?.breaker('auto')
   expect(overview.explain(asked)).toMatchObject({ runs: true, waits: false, upstream: 'two' })
+})
+
+test('a tenant with arguments of its own at a server is told what becomes of its calls there, not of those of others', async () => {
+  const asked = askedOf({ tenant: 'own', names: { tool: 'two__echo' } })
+  const { overview, operations } = served.gateway
+  const saysOf = (step: string): unknown =>
+    overview.explain(asked).steps.flatMap((one) => (one.step === step ? [[one.says, one.by?.option]] : []))
+  expect(saysOf('control')).toEqual([[expect.stringContaining('two@own is started with its first call'), undefined]])
+  expect(saysOf('arguments')).toEqual([[expect.stringContaining('arguments text'), 'tenants.own.args.two']])
+  expect(explainBySettings(asked, whole).steps.at(-1)).toMatchObject({ by: { option: 'tenants.own.args.two' } })
+  expect(operations('two@own')).toBeUndefined()
+  operations('two')?.disable()
+  expect([overview.explain(asked).refusal, await made(asked)]).toEqual(['upstream_disabled', 'upstream_disabled'])
+  operations('two')?.enable()
+  expect(await made(asked)).toBeUndefined()
+  operations('two@own')?.breaker('open')
+  expect([overview.explain(asked).refusal, await made(asked)]).toEqual(['breaker_open', 'breaker_open'])
+  expect(overview.explain({ ...asked, tenant: 'all' }).refusal).toBeUndefined()
+  operations('two@own')?.breaker('auto')
 })
 
 test('methods that name nothing', async () => {

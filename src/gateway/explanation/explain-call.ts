@@ -19,7 +19,8 @@ export function explainCall(asked: AskedCall, needs: ExplainNeeds): Explanation 
   const named = explainName(plan, asked, settingsOf, listed)
   const operationOf = createOperationOf({ targetOf: () => targetAt(plan, asked, listed) }, () => settings)
   const isSeen = named.steps.every(({ passes }) => passes)
-  const atUpstream = isSeen && named.member !== undefined ? upstreamSteps(named.member, named.own, asked, needs) : []
+  const atUpstream =
+    isSeen && named.member !== undefined ? upstreamSteps(named.member, named.own, asked, settingsOf, needs) : []
   const here = 'it is answered from what mcplex knows of the servers: no worker is needed'
   const lastSteps = isAnsweredHere(asked.method) ? [{ step: 'workers', passes: true, says: here } as const] : atUpstream
   const steps = [

@@ -7,7 +7,8 @@ import type { ExplainedSettings } from './explain-reach.ts'
 
 /** What a gateway knows of an upstream while it runs. */
 export interface RunningUpstream {
-  readonly standing: 'starting' | 'started' | 'failed'
+  /** `unopened`: one of a tenant alone, which is started with its first call; an operator holds it as that of all others. */
+  readonly standing: 'unopened' | 'starting' | 'started' | 'failed'
   readonly control: ControlState
   /** Undefined until it has started. */
   readonly sharing: IsolationModes | undefined

@@ -17,6 +17,11 @@ export interface Reached {
   readonly settingsOf: string | undefined
 }
 
+/** The tenant whose settings hold for a call; undefined where tenants are not told apart, or if it is refused. */
+export function settingsTenantOf({ tenant }: AskedCall, settings: ExplainedSettings): string | undefined {
+  return hasTenants(settings) ? tenantInForce(settings, tenant) : undefined
+}
+
 /** The tenant and the endpoint of a call. */
 export function explainReach(asked: AskedCall, settings: ExplainedSettings): Reached {
   const { tenant, endpoint } = asked

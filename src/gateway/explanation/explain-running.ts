@@ -5,10 +5,11 @@ import type { TenantUse } from '../../tenants/tenant-use.ts'
 import { commonCaller } from '../common-lists.ts'
 import type { ServedUpstream } from '../served-upstream.ts'
 import type { ServedUpstreams } from '../served-upstreams.ts'
+import { keyFor } from '../tenant-setups.ts'
 import type { AskedCall, NamedKind } from './asked-call.ts'
 import { explainCall } from './explain-call.ts'
 import type { RunningUpstream } from './explain-needs.ts'
-import type { ExplainedSettings } from './explain-reach.ts'
+import { type ExplainedSettings, settingsTenantOf } from './explain-reach.ts'
 import type { Explanation } from './explanation.ts'
 
 export interface ExplainRunningNeeds {
@@ -24,21 +25,27 @@ export function explainRunning(asked: AskedCall, needs: ExplainRunningNeeds): Ex
   const { inForce, rateLimits, tenantUse, upstreams, drain, state } = needs
   const use = tenantUse.view().find(({ tenant }) => tenant === asked.tenant)
   const known = new Map<string, readonly string[] | undefined>()
+  const { settings } = inForce
+  const settingsOf = settingsTenantOf(asked, settings)
+  // One of the tenant alone that nobody has called yet is not there, and is not started to be asked about.
+  const servedFor = (name: string): ServedUpstream | undefined => upstreams.get(keyFor(settings, name, settingsOf))
   return explainCall(asked, {
-    settings: inForce.settings,
+    settings,
     rateLimits,
     running: {
       isDraining: drain.draining,
       refusesWork: state().refusesWork,
       use: { clients: use?.clients ?? 0, calls: use?.calls ?? 0 },
       upstream(name) {
-        const served = upstreams.get(name)
-        return served && runningUpstream(served)
+        const served = servedFor(name)
+        if (served) return runningUpstream(served)
+        const ofAll = upstreams.get(name)
+        return ofAll && { ...runningUpstream(ofAll), standing: 'unopened', sharing: undefined, isHeldBack: () => false }
       },
     },
     listed(name, kind) {
       const key = `${kind} ${name}`
-      const served = upstreams.get(name)
+      const served = servedFor(name)
       if (!known.has(key)) known.set(key, served && namesIn(served, kind))
       return known.get(key)
     },

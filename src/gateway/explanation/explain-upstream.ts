@@ -1,5 +1,7 @@
 /** What becomes of a call at its upstream: what stands in front of it, who shares its workers, which arguments are set. */
 import { capabilityOf } from '../../protocol/methods.ts'
+import type { UpstreamSetup } from '../../upstreams/options.ts'
+import { keyFor, setupFor, tenantIn } from '../tenant-setups.ts'
 import type { AskedCall } from './asked-call.ts'
 import { refused } from './explain-reach.ts'
 import type { ExplainNeeds, RunningUpstream } from './explain-needs.ts'
@@ -12,14 +14,20 @@ export function isAnsweredHere(method: string): boolean {
   return ofHandshake.has(method) || Object.hasOwn(capabilityOf, method)
 }
 
-/** @param own the tool, prompt or URI that the call names, as its server has it */
+/**
+ * @param own the tool, prompt or URI that the call names, as its server has it
+ * @param settingsOf the tenant whose settings hold; undefined where tenants are not told apart
+ */
 export function upstreamSteps(
   name: string,
   own: string | undefined,
   { method }: AskedCall,
+  settingsOf: string | undefined,
   { settings, running }: ExplainNeeds,
 ): readonly ExplainedStep[] {
-  const setup = settings.upstreams[name]
+  const key = keyFor(settings, name, settingsOf)
+  const tenant = tenantIn(key)
+  const setup = (tenant === undefined ? undefined : setupFor(settings, name, tenant)) ?? settings.upstreams[name]
   const upstream = running?.upstream(name)
   const steps: ExplainedStep[] = []
   if (upstream && own !== undefined && method === 'tools/call' && upstream.isHeldBack(own))
@@ -28,7 +36,7 @@ export function upstreamSteps(
         option: `upstreams.${name}.onChange`,
       }),
     )
-  if (upstream) steps.push(controlStep(name, upstream))
+  if (upstream) steps.push(controlStep(key, upstream))
   const by = { option: `upstreams.${name}.mode` }
   const { sessions, stateless } = upstream?.sharing ?? {}
   const mode = setup?.mode ?? 'session for servers of the session-based revisions, shared for stateless ones'
@@ -36,22 +44,31 @@ export function upstreamSteps(
     sessions === undefined
       ? `workers are shared by mode: ${mode}`
       : `workers are shared by ${sessions}${stateless === sessions ? '' : `, of clients without sessions by ${stateless ?? ''}`}`
-  steps.push({ step: 'workers', passes: true, says, by })
-  const args = method === 'tools/call' ? Object.keys(setup?.boundArgs ?? {}) : []
-  if (args.length > 0)
-    steps.push({
-      step: 'arguments',
-      passes: true,
-      says: `mcplex sets the arguments ${args.join(', ')}, if the tool has them`,
-      by: { option: `upstreams.${name}.boundArgs` },
-    })
-  return steps
+  const alone = tenant === undefined ? '' : `; ${key} serves the callers of this tenant alone`
+  steps.push({ step: 'workers', passes: true, says: `${says}${alone}`, by })
+  return method === 'tools/call' ? [...steps, ...argumentSteps(name, tenant, setup?.boundArgs, settings)] : steps
+}
+
+/** The arguments that mcplex sets: those of the upstream go before those of the tenant. */
+function argumentSteps(
+  name: string,
+  tenant: string | undefined,
+  all: UpstreamSetup['boundArgs'],
+  { upstreams }: Pick<ExplainNeeds['settings'], 'upstreams'>,
+): ExplainedStep[] {
+  const ofAll = upstreams[name]?.boundArgs ?? {}
+  const [common, own] = [Object.keys(ofAll), Object.keys(all ?? {}).filter((one) => !Object.hasOwn(ofAll, one))]
+  const stepOf = (args: readonly string[], option: string): ExplainedStep[] => {
+    const says = `mcplex sets the arguments ${args.join(', ')}, if the tool has them`
+    return args.length === 0 ? [] : [{ step: 'arguments', passes: true, says, by: { option } }]
+  }
+  return [...stepOf(common, `upstreams.${name}.boundArgs`), ...stepOf(own, `tenants.${tenant ?? ''}.args.${name}`)]
 }
 
 /** What stands in front of the upstream. */
 function controlStep(name: string, { standing, control }: RunningUpstream): ExplainedStep {
   const { access, resumesInMs, breaker, concurrency } = control
-  if (standing !== 'started') {
+  if (standing === 'starting' || standing === 'failed') {
     const says = standing === 'failed' ? `${name} could not be started; it is tried again` : `${name} is being started`
     return standing === 'failed'
       ? refused('control', says, 'upstream_unavailable')
@@ -59,7 +76,7 @@ function controlStep(name: string, { standing, control }: RunningUpstream): Expl
   }
   if (access === 'disabled') return refused('control', `${name} is disabled by an operator`, 'upstream_disabled')
   // Once its time is over, one call is let through.
-  if (breaker.state === 'open' && breaker.retryInMs !== 0) {
+  if (breaker.state === 'open' && (breaker.isForced || (standing === 'started' && breaker.retryInMs !== 0))) {
     const how = breaker.isForced ? 'is held open by an operator' : 'is open: calls have failed too often'
     return refused('control', `the circuit breaker of ${name} ${how}`, 'breaker_open')
   }
@@ -67,6 +84,8 @@ function controlStep(name: string, { standing, control }: RunningUpstream): Expl
     const left = resumesInMs === undefined ? '' : ` for another ${Math.ceil(resumesInMs / 1000)} s`
     return { step: 'control', passes: true, says: `${name} is paused by an operator${left}: the call waits` }
   }
+  if (standing === 'unopened')
+    return { step: 'control', passes: true, says: `${name} is started with its first call, which waits for it` }
   const turns = concurrency ? `; ${concurrency.running} of ${concurrency.limit} turns are taken` : ''
   return {
     step: 'control',
