@@ -38,6 +38,11 @@ export function tenantInForce(
   return limits.unknownTenants === 'default' && Object.hasOwn(tenants, defaultTenant) ? defaultTenant : undefined
 }
 
+/** Whether the settings of a tenant hold for others as well, which have no name there. */
+export function holdsForOthers({ limits }: Pick<EndpointPlanSettings, 'limits'>, tenant: string): boolean {
+  return tenant === defaultTenant && limits.unknownTenants === 'default'
+}
+
 /**
  * The endpoints by name: those that are always there, and those that the settings name.
  * @param tenant whose endpoints are wanted, where tenants are told apart; there are none for one that is refused

@@ -118,7 +118,7 @@ export interface OverviewNeeds extends OfTenants {
   readonly rateLimits: OfTenants['rateLimits'] & PurgeNeeds['rateLimits']
   readonly sessions: Pick<Sessions, 'all' | 'end' | 'count'>
   readonly runningCalls: RunningCalls
-  readonly upstreams: Pick<ServedUpstreams, 'all' | 'get' | 'put' | 'discard'>
+  readonly upstreams: Pick<ServedUpstreams, 'all' | 'get' | 'remove'>
   readonly drain: Pick<Drain, 'draining' | 'beganMs'>
   /** The figures of the whole, and the bytes that are kept. */
   readonly state: () => Pick<GatewayState, 'counts' | 'memory' | 'refusesWork'>

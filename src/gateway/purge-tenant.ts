@@ -1,23 +1,19 @@
 /** Deletes what is kept of a tenant in this instance. What others have, also under equal ids, is not touched. */
 import type { Sessions } from '../sessions/sessions.ts'
-import type { Upstream } from '../upstreams/upstream.ts'
 import type { RateLimits } from '../tenants/rate-limits.ts'
 import type { RunningCalls } from './calls/running-calls.ts'
+import { type EndpointPlanSettings, holdsForOthers } from './endpoint-plans.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
-import { tenantIn, type TenantSetups } from './tenant-setups.ts'
+import { tenantIn } from './tenant-setups.ts'
 
 export interface PurgeNeeds {
   readonly sessions: Pick<Sessions, 'all' | 'end'>
   readonly runningCalls: RunningCalls
-  readonly upstreams: {
-    readonly all: ReadonlyArray<
-      Pick<ServedUpstream, 'key' | 'name' | 'facts'> & { readonly behind: Pick<Upstream, 'endTenant'> }
-    >
-  } & Pick<ServedUpstreams, 'put' | 'discard'>
-  readonly inForce: { readonly settings: TenantSetups }
+  readonly upstreams: Pick<ServedUpstreams, 'all' | 'remove'>
   readonly endpoints: { forget(tenant: string): void }
   readonly rateLimits: Pick<RateLimits, 'forget'>
+  readonly inForce: { readonly settings: Pick<EndpointPlanSettings, 'limits'> }
 }
 
 /** How much was deleted. */
@@ -35,33 +31,43 @@ export interface PurgedTenant {
 
 /**
  * Ends the sessions of a tenant with what is stored of them, cancels its calls, ends its workers, and forgets its lists and
- * what it has used of its limits. Its callers may come again at once, and begin anew.
+ * what it has used of its limits, all in one step: its callers may come again at once, and begin anew. Waits for the store.
  */
 export async function purgeTenant(tenant: string, needs: PurgeNeeds): Promise<PurgedTenant> {
-  const { sessions, runningCalls, upstreams, endpoints, rateLimits } = needs
+  const { sessions, runningCalls, upstreams, endpoints, rateLimits, inForce } = needs
   const own = [...sessions.all()].filter(({ session }) => session.principal.tenant === tenant)
   const calls = [...runningCalls].filter(({ call }) => call.principal.tenant === tenant)
-  // A store that fails keeps the records, and the caller is told; everything else is deleted all the same.
-  const ends = await Promise.allSettled(own.map((live) => sessions.end(live, 'purged')))
+  // Not waited for here: whoever came again meanwhile would lose what it has begun.
+  const ending = own.map((live) => sessions.end(live, 'purged'))
   for (const { call } of calls) call.cancel.cancel('the data of the tenant is deleted')
-  const workers = upstreams.all.reduce((sum, { behind }) => sum + behind.endTenant(tenant), 0)
+  const alone = upstreams.all.filter(({ key }) => tenantIn(key) === tenant && !holdsForOthers(inForce.settings, tenant))
+  const others = upstreams.all.filter((served) => !alone.includes(served))
+  const workers =
+    sumOf(alone, ({ behind }) => behind.workers().length) + sumOf(others, ({ behind }) => behind.endTenant(tenant))
+  upstreams.remove(alone)
   endpoints.forget(tenant)
-  // Where it has variables or arguments of its own, what was learnt with them goes as well.
-  endOwnUpstreams(tenant, needs)
   const limits = rateLimits.forget(tenant)
+  // A store that fails keeps the records, and the caller is told; everything else is deleted all the same.
+  const ends = await Promise.allSettled(ending)
   for (const end of ends) if (end.status === 'rejected') throw end.reason
-  return { sessions: own.length, calls: calls.length, workers, limits, sharedServers: shared(upstreams.all) }
+  return {
+    sessions: own.length,
+    calls: calls.length,
+    workers,
+    limits,
+    sharedServers: sharedOf(others, inForce.settings),
+  }
 }
 
-function endOwnUpstreams(tenant: string, { upstreams, inForce }: Pick<PurgeNeeds, 'upstreams' | 'inForce'>): void {
-  // Those of `default` may be of other tenants, too, which have no name in the settings.
-  if (tenant === 'default') return
-  const others = upstreams.all.flatMap(({ key }) => (tenantIn(key) === tenant ? [] : key))
-  for (const served of upstreams.put(others, [], inForce.settings)) void upstreams.discard(served)
+/** The names of those whose workers are shared with other tenants. */
+function sharedOf(all: readonly ServedUpstream[], settings: PurgeNeeds['inForce']['settings']): readonly string[] {
+  const names = all.flatMap(({ key, name, facts }) => {
+    const isOfOne = tenantIn(key) !== undefined && !holdsForOthers(settings, tenantIn(key) ?? '')
+    return facts && !isOfOne && [facts.sharing.sessions, facts.sharing.stateless].includes('shared') ? [name] : []
+  })
+  return [...new Set(names)]
 }
 
-function shared(all: PurgeNeeds['upstreams']['all']): readonly string[] {
-  return all.flatMap(({ name, facts }) =>
-    facts && [facts.sharing.sessions, facts.sharing.stateless].includes('shared') ? [name] : [],
-  )
+function sumOf(all: readonly ServedUpstream[], of: (served: ServedUpstream) => number): number {
+  return all.reduce((sum, served) => sum + of(served), 0)
 }

@@ -60,7 +60,6 @@ export class ServedUpstreams {
   readonly #others = new Set<ServedUpstream>()
   /** Those that were started for a reload that has not come to pass, until they have ended. */
   readonly #inVain = new Set<ServedUpstream>()
-
   readonly #removed = new RemovedUpstreams()
 
   constructor(needs: ServedUpstreamsNeeds) {
@@ -97,9 +96,8 @@ export class ServedUpstreams {
   }
 
   /**
-   * The upstream of a name for the callers of a tenant: one for them alone, if the tenant has something of its own there;
-   * it is started now if it is not there yet.
-   * @param tenant as the settings name it; undefined where tenants are not told apart
+   * The upstream of a name for the callers of a tenant (as the settings name it; undefined where tenants are not told apart):
+   * one for them alone, if the tenant has something of its own there. It is started now if it is not there yet.
    */
   forTenant(name: string, tenant: string | undefined): ServedUpstream | undefined {
     const setup = tenant === undefined ? undefined : setupFor(this.#settings, name, tenant)
@@ -209,9 +207,8 @@ export class ServedUpstreams {
     try {
       await this.#startToReplace(served)
     } catch (cause) {
-      const { key } = served
-      const message = `the upstream ${key} could not be started, so nothing was changed: ${inShort(cause)}`
-      throw new ReloadError(message, { upstream: key, cause })
+      const message = `the upstream ${served.key} could not be started, so nothing was changed: ${inShort(cause)}`
+      throw new ReloadError(message, { upstream: served.key, cause })
     }
   }
 
@@ -247,6 +244,12 @@ export class ServedUpstreams {
     for (const { key, facts } of before.values())
       if (!this.#byKey.has(key) && facts?.instance !== undefined) this.#removed.add(facts.instance)
     return [...before.values()].filter((served) => this.#byKey.get(served.key) !== served)
+  }
+
+  /** Closes upstreams of a tenant alone, with all that they know: the next caller of the tenant gets others. */
+  remove(gone: readonly ServedUpstream[]): void {
+    const keys = this.all.flatMap((served) => (gone.includes(served) ? [] : served.key))
+    for (const served of this.put(keys, [], this.#settings)) void this.discard(served)
   }
 
   /** Closes an upstream that has no place, once it has no calls any more, at the latest after `ms` milliseconds. */

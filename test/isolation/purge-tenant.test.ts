@@ -86,7 +86,12 @@ beforeAll(async () => {
           team: { args: [echoLegacy], mode: 'tenant' },
           all: { args: [echoLegacy], mode: 'shared' },
         }),
-        tenants: { red: tenant, blue: tenant },
+        tenants: {
+          red: tenant,
+          blue: tenant,
+          green: { ...tenant, args: { all: { unused: 'of green' } } },
+          grey: { ...tenant, args: { all: { unused: 'of grey' } } },
+        },
       },
       thisMachine(),
     ),
@@ -229,6 +234,24 @@ test('everything of a tenant is deleted, and nothing of another one under equal 
   const leftOf = ({ limits }: typeof before): number => limits.reduce((sum, { left = 0 }) => sum + left, 0)
   expect(leftOf(after)).toBeLessThan(leftOf(before))
   expect(errors.total).toBeGreaterThan(0)
+})
+
+test('what was started for a tenant alone goes with it, also where its own callers share it', async () => {
+  const [green, grey] = await Promise.all(['green', 'grey'].map((of) => openSession(urlOf(of, 'all'))))
+  if (!green || !grey) throw new Error('no session')
+  const pids = [(await green.whoami()).pid, (await grey.whoami()).pid]
+  const { body } = await askAt(door, '/api/v1/tenants/green/purge', { method: 'POST' })
+  expect(body).toMatchObject({ sessions: 1, workers: 1, sharedServers: ['all'] })
+  await eventually('the process of green to end', () => !runs(pids[0] ?? 0))
+  expect((await all('/api/v1/upstreams')) as { upstreams: Array<{ name: string }> }).not.toMatchObject({
+    upstreams: expect.arrayContaining([expect.objectContaining({ name: 'all@green' })]) as unknown,
+  })
+  expect((await grey.whoami()).pid).toBe(pids[1])
+  const again = await openSession(urlOf('green', 'all'))
+  expect([pids.includes((await again.whoami()).pid), await again.text('echo', { text: 'again' })]).toEqual([
+    false,
+    'again',
+  ])
 })
 
 test('a tenant of which nothing is kept is unknown', async () => {
