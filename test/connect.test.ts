@@ -179,7 +179,10 @@ describe('the key', () => {
     const { url } = await endpoint((_request, response) => response.writeHead(status).end())
     const piped = connect(url, [], env)
     const answer = await piped.request('initialize', { protocolVersion: '2025-11-25' })
-    expect(answer.error?.data).toMatchObject({ reason: 'endpoint_invalid_response', status })
+    expect(answer.error).toMatchObject({
+      message: expect.stringContaining('credentials') as string,
+      data: { reason: 'endpoint_denied', status },
+    })
     expect(await piped.exited).toBe(77)
     expect(piped.stderr()).toContain('connect_denied')
     expect(piped.stderr()).toContain(remedy)

@@ -36,6 +36,7 @@ export type RefusalCode =
   | 'too_many_rounds'
   | 'endpoint_unreachable'
   | 'endpoint_invalid_response'
+  | 'endpoint_denied'
   | 'connection_lost'
   | 'suspended_call_gone'
   | 'input_already_provided'
@@ -217,7 +218,14 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     200,
     'changed',
     'The server at the URL did not send a valid MCP response.',
-    'Look at the HTTP status in error.data.status: the URL must name an MCP endpoint, and the key must be right.',
+    'Look at the HTTP status in error.data.status: the URL must name an MCP endpoint.',
+  ),
+  endpoint_denied: row(
+    -32603,
+    200,
+    'changed',
+    'The server at the URL does not accept the credentials of this client. The request was not run.',
+    'Give `mcplex connect` the right key, or sign in again; its log says what was tried, and the ways out.',
   ),
   connection_lost: row(
     -32603,

@@ -80,7 +80,7 @@ export async function takeStream(
 
 /**
  * Reads a response to a POST, JSON or stream, and passes each message to `onMessage`. Throws what `takeStream` throws,
- * and `endpoint_invalid_response` for an error response that holds no message.
+ * and `endpoint_invalid_response` or `endpoint_denied` for an error response that holds no message.
  */
 export async function takeAnswer(
   outbound: Outbound,
@@ -118,6 +118,11 @@ function isDenial(outbound: Outbound, method: string, message: ReturnType<typeof
 }
 
 function refused(status: number): Refusal {
+  if (status === 401 || status === 403) {
+    const why = status === 401 ? 'accept the credentials of this client' : 'let this client in with its credentials'
+    const message = `The server at the URL does not ${why} (HTTP status ${status}). The request was not run.`
+    return new Refusal('endpoint_denied', { message, data: { status } })
+  }
   const message = `The server at the URL answered with HTTP status ${status}, and not as an MCP server does.`
   return new Refusal('endpoint_invalid_response', { message, data: { status } })
 }
