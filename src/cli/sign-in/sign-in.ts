@@ -11,6 +11,7 @@ import { type Clock, pause, wallMs } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { type ClientCredentials, lacksScope, type RefusedCredentials } from '../../client/client-credentials.ts'
 import { createProvider, type SignInState } from './oauth-provider.ts'
+import { answerMs, checkNamed, createGuardedFetch } from './guarded-fetch.ts'
 import { openRedirectListener, type RedirectListener } from './redirect-listener.ts'
 import { SignInFault } from './sign-in-fault.ts'
 import { keptOf, signInStateOf } from './kept-state.ts'
@@ -42,8 +43,10 @@ export interface SignIn extends ClientCredentials {
 
 /** A token is renewed before its end by so much, so that it does not end on the way. */
 const earlyMs = 5_000
-/** How long one answer of an authorization server may take. */
-const answerMs = 30_000
+/** A person is asked for so many further scopes: an endpoint that names another one each time would open windows for ever. */
+const mostSteps = 8
+/** Of words of the other side. */
+const mostChars = 300
 
 export function createSignIn(needs: SignInNeeds): SignIn {
   return new BrowserSignIn(needs)
@@ -113,11 +116,11 @@ class BrowserSignIn implements SignIn {
   }
 
   async #renew(refused: RefusedCredentials): Promise<boolean> {
-    const { file, url, waitMs } = this.#needs
+    const { file, url, waitMs, clock } = this.#needs
     // A file that may not be used is no reason to write another one in its place.
     if (this.#fault?.code === 'sign_in_file') return false
     const oauth = await import('@modelcontextprotocol/client')
-    const fetchFn = this.#fetch()
+    const fetchFn = createGuardedFetch(url, clock)
     const { resourceMetadataUrl, scope } = oauth.extractWWWAuthenticateParams(
       new Response(null, { headers: { 'www-authenticate': refused.challenge ?? '' } }),
     )
@@ -142,6 +145,7 @@ class BrowserSignIn implements SignIn {
       const after =
         (canRefresh && (await this.#refresh(oauth, state, canRefresh.redirectUrl, options))) ||
         (await this.#ask(oauth, state, before?.client?.redirectUrl, { ...options, forceReauthorization: true }))
+      checkToken(after)
       await file.write(after)
       this.#take(after)
       this.#fault = undefined
@@ -150,9 +154,9 @@ class BrowserSignIn implements SignIn {
   }
 
   #wasAsked(scope: string): boolean {
-    const wasAsked = this.#askedScopes.has(scope)
+    if (this.#askedScopes.has(scope) || this.#askedScopes.size >= mostSteps) return true
     this.#askedScopes.add(scope)
-    return wasAsked
+    return false
   }
 
   /** Renews the token without a person. Undefined if one is needed. */
@@ -175,7 +179,7 @@ class BrowserSignIn implements SignIn {
     registeredUrl: string | undefined,
     options: Parameters<Package['auth']>[1],
   ): Promise<KeptSignIn> {
-    const { show, clientId, log } = this.#needs
+    const { url, show, clientId, log } = this.#needs
     const stateParameter = randomBytes(32).toString('base64url')
     const listener = await this.#listen(registeredUrl, stateParameter)
     try {
@@ -189,6 +193,7 @@ class BrowserSignIn implements SignIn {
         onAuthorize: (shown) => (address = shown),
       })
       if ((await oauth.auth(provider, options)) === 'REDIRECT' && address) {
+        checkNamed(url, address)
         const useless = await show(address)
         if (useless) throw useless
         const { code, iss } = await this.#answerAt(listener)
@@ -233,22 +238,17 @@ class BrowserSignIn implements SignIn {
       ['try', 'again, and allow what is asked for'],
     ])
   }
+}
 
-  #fetch(): typeof fetch {
-    const { clock } = this.#needs
-    return async (input, init) => {
-      const abort = new AbortController()
-      const timer = clock.after(answerMs, () => abort.abort(new Error(`no answer within ${answerMs / 1000} s`)))
-      try {
-        return await fetch(input, { ...init, signal: abort.signal })
-      } finally {
-        timer.stop()
-      }
-    }
-  }
+/** @throws SignInFault if no header can carry the token */
+function checkToken({ tokens }: KeptSignIn): void {
+  if (!tokens || /^[\x21-\x7e]+$/.test(tokens.answer.access_token)) return
+  throw new SignInFault('sign_in', 'the authorization server has given a token that no header can carry')
 }
 
 function unexpected(error: unknown): SignInFault {
   const words = error instanceof Error ? error.message : String(error)
-  return new SignInFault('sign_in', `signing in has failed: ${words}`)
+  // They may hold what the other side says.
+  const shown = words.replaceAll(/\p{C}+/gu, ' ').slice(0, mostChars)
+  return new SignInFault('sign_in', `signing in has failed: ${shown}`)
 }
