@@ -65,3 +65,18 @@ test('clients with ever new names take a bounded memory, and none of their error
   expect(errors.length).toBe(101)
   expect(errors[0]).toMatchObject({ reason: 'upstream_timeout', client: undefined, count: 4900 })
 })
+
+test('clients of one tenant with ever new names do not hide the errors of another', () => {
+  const [events, clock] = [createEvents(), manualClock()]
+  const recent = new RecentErrors(events, clock)
+  for (let count = 0; count < 500; count++) events.emit('callEnded', { ...call, client: `client ${count}` })
+  events.emit('callEnded', { ...call, tenant: 'other' })
+  expect(recent.list(10, 'other')).toMatchObject({ total: 1, errors: [{ reason: 'upstream_timeout', count: 1 }] })
+  expect(recent.list(10, 't').total).toBe(500)
+  expect([recent.forget('t'), recent.list(10).total]).toEqual([500, 1])
+  // Tenants without a name in the settings are as many as come.
+  for (let count = 0; count < 500; count++) events.emit('callEnded', { ...call, tenant: `tenant ${count}` })
+  for (let count = 0; count < 500; count++) events.emit('callEnded', { ...call, tenant: `tenant ${count + 500}` })
+  const { total, errors } = recent.list(10_000)
+  expect([total, errors.length]).toEqual([1001, 201])
+})

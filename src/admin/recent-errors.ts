@@ -30,7 +30,10 @@ interface Minute {
 const minuteMs = 60_000
 const minutes = 60
 
-/** Clients name themselves as they like: beyond so many kinds in a minute, errors are counted by reason alone. */
+/**
+ * Clients name themselves as they like: beyond so many kinds in a minute, errors are counted by reason and tenant, so that
+ * those of one tenant do not hide those of others; and beyond twice as many, by reason alone.
+ */
 const mostKinds = 100
 
 /** Calls that ended so are not errors: the client wanted it. */
@@ -96,11 +99,13 @@ export class RecentErrors {
     const known = kinds.get(key)
     if (known) return added(known)
     if (kinds.size < mostKinds) return void kinds.set(key, begun(kind))
-    const { reason } = kind
-    const alone: ErrorKind = { reason, tenant: undefined, client: undefined, tool: undefined, upstream: undefined }
-    const rest = kinds.get(keyOf(alone))
-    if (rest) added(rest)
-    else kinds.set(keyOf(alone), begun(alone))
+    const { reason, tenant } = kind
+    const ofTenant: ErrorKind = { reason, tenant, client: undefined, tool: undefined, upstream: undefined }
+    const hasRoom = kinds.size < 2 * mostKinds || kinds.has(keyOf(ofTenant))
+    const rest = hasRoom ? ofTenant : { ...ofTenant, tenant: undefined }
+    const counted = kinds.get(keyOf(rest))
+    if (counted) added(counted)
+    else kinds.set(keyOf(rest), begun(rest))
   }
 
   #minute(): number {
