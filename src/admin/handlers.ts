@@ -114,8 +114,10 @@ export function createHandlers({
     explain: ({ texts }) => overview.explain(askedIn(texts)),
     async purgeTenant({ segments: { tenant = '' } }) {
       const isKnown = overview.tenants().some((one) => one.tenant === tenant)
-      const { sharedServers, ...purged } = await overview.purgeTenant(tenant)
+      const purging = overview.purgeTenant(tenant)
+      // In the same step, and also if the store fails.
       const forgotten = { closedSessions: closedSessions.forget(tenant), errors: recentErrors.forget(tenant) }
+      const { sharedServers, ...purged } = await purging
       const counts = { ...purged, ...forgotten }
       if (!isKnown && Object.values(counts).every((count) => count === 0))
         throw new AdminError(404, 'tenant_unknown', `There is no tenant ${tenant}, and nothing is kept of one.`)

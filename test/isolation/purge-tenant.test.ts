@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, afterAll, expect, test } from 'vitest'
+import { beforeAll, afterAll, expect, onTestFinished, test } from 'vitest'
 import { createAdmin, type Admin } from '../../src/admin/admin.ts'
 import type { Backplane } from '../../src/backplane/backplane.ts'
 import { createMemoryBackplane } from '../../src/backplane/memory.ts'
 import { systemClock as clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
+import { Refusal } from '../../src/base/refusal.ts'
 import { SecretValues } from '../../src/base/secret-values.ts'
 import { fillSettings } from '../../src/config/assemble.ts'
 import { thisMachine } from '../../src/config/load.ts'
@@ -42,6 +43,7 @@ function watched(backplane: Backplane, keys: Set<string>): Backplane {
         return records.create(key, value, ttlMs)
       },
       remove(key) {
+        if (isStoreAway) return Promise.reject(new Refusal('store_unavailable'))
         keys.delete(key)
         return records.remove(key)
       },
@@ -67,6 +69,7 @@ function watched(backplane: Backplane, keys: Set<string>): Backplane {
   }
 }
 
+let isStoreAway = false
 const kept = new Set<string>()
 const folder = mkdtempSync(join(tmpdir(), 'mcplex-purge-'))
 const door = join(folder, 'door')
@@ -252,6 +255,18 @@ test('what was started for a tenant alone goes with it, also where its own calle
     false,
     'again',
   ])
+})
+
+test('a store that fails is told, and all else is deleted', async () => {
+  const grey = await openSession(urlOf('grey', 'own'))
+  expect(reasonOf(await grey.response('no-such-tool'))).toBeDefined()
+  isStoreAway = true
+  onTestFinished(() => void (isStoreAway = false))
+  const { status } = await askAt(door, '/api/v1/tenants/grey/purge', { method: 'POST' })
+  expect(status).toBe(503)
+  expect(await all('/api/v1/sessions?tenant=grey')).toMatchObject({ total: 0 })
+  expect(await all('/api/v1/closed-sessions?tenant=grey')).toMatchObject({ total: 0 })
+  expect(await all('/api/v1/errors?tenant=grey')).toMatchObject({ total: 0 })
 })
 
 test('a tenant of which nothing is kept is unknown', async () => {
