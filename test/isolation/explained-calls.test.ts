@@ -109,6 +109,12 @@ test('each step names the value that decides', () => {
     says: expect.stringContaining('it may use /mcp/two, /mcp/view') as string,
     by: { option: 'tenants.elsewhere.endpoints' },
   })
+  expect(by('some', 'two__echo')).toMatchObject({
+    step: 'server',
+    says: expect.stringContaining('the tenant may not use two') as string,
+    by: { option: 'tenants.some.upstreams' },
+  })
+  expect(by('toolsOnly', 'one__echo')).toMatchObject({ step: 'server', by: { option: 'tenants.toolsOnly.tools' } })
   expect(by('toolsOnly', 'two__ecko')).toMatchObject({ says: expect.stringContaining('did you mean echo?') as string })
   expect(by('all', 'onne__echo')).toMatchObject({ says: expect.stringContaining('did you mean one__echo?') as string })
   expect(by('smoe', 'one__echo')).toMatchObject({ step: 'tenant', says: expect.stringContaining('some?') as string })

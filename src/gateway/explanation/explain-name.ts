@@ -5,7 +5,7 @@ import { createNaming, type Naming } from '../../router/naming.ts'
 import { prefixedNames } from '../../router/names.ts'
 import { namedAt, namedBy, type NamedByRequest, targetOf } from '../../router/target.ts'
 import { knownMethod, knownMethods, unknownName } from '../../protocol/methods.ts'
-import { allowsWhole, createTenantDecisions, upstreamDecision } from '../../router/tenant-view.ts'
+import { allowsWhole, createTenantDecisions, membersOfTenant, upstreamDecision } from '../../router/tenant-view.ts'
 import { toolDecisions } from '../../router/view.ts'
 import type { PatternDecision } from '../../router/pattern-decision.ts'
 import { asRefusal } from '../../base/refusal.ts'
@@ -56,11 +56,15 @@ export function explainName(
     const { method, params } = askedRequest(asked)
     target = targetOf(method, params, naming)
   } catch (error) {
+    const hidden = hiddenServer(plan, kind, shown, settingsOf)
+    if (hidden) return hidden
     const refusal = asRefusal(error)
     const says = refusal?.message ?? 'the request names nothing'
     return { steps: [refused('name', says, refusal?.code ?? 'invalid_params')], member: undefined, own: undefined }
   }
   if ('unknown' in target) {
+    const hidden = hiddenServer(plan, kind, shown, settingsOf)
+    if (hidden) return hidden
     const [begins = '', ...rest] = shown.split('__')
     const server = rest.length === 0 ? undefined : didYouMean(begins, plan.members)
     const instead = server === undefined ? undefined : [server, ...rest].join('__')
@@ -79,6 +83,24 @@ export function explainName(
   const steps = decisionsOn(plan, kindIn(asked.method, kind), member, own, naming, asked.endpoint, settingsOf)
   const isSeen = steps.every(({ passes }) => passes)
   return { member, own, steps: isSeen ? [...steps, ...listedSteps(plan, naming, kind, member, own, listed)] : steps }
+}
+
+/** A name of a server that the tenant may not use: the client is told that there is no such name, the operator why. */
+function hiddenServer(
+  { naming, tenant }: Plan,
+  kind: NamedKind,
+  shown: string,
+  settingsOf: string | undefined,
+): NamedCall | undefined {
+  if (!tenant || settingsOf === undefined || naming?.hasPrefix !== true) return undefined
+  const { names, uris } = createNaming(tenant.all, { ...naming, aliases: tenant.aliases })
+  const member = kind === 'resource' ? uris.find(shown)?.member : names.find(shown)?.member
+  if (member === undefined || membersOfTenant(tenant).includes(member)) return undefined
+  const isByServer = tenant.upstreams.length > 0
+  const option = `tenants.${settingsOf}.${isByServer ? 'upstreams' : (`${kind}s` as const)}`
+  const by = { option, text: isByServer ? upstreamDecision(tenant, member).pattern : undefined }
+  const says = `the tenant may not use ${member}, so the ${kind} looks as if it were not there`
+  return { steps: [refused('server', says, 'invalid_params', by)], member: undefined, own: undefined }
 }
 
 /** What a method comes to that names nothing. */

@@ -1,6 +1,7 @@
 /** What becomes of a call at its upstream: what stands in front of it, who shares its workers, which arguments are set. */
 import { capabilityOf } from '../../protocol/methods.ts'
 import type { UpstreamSetup } from '../../upstreams/options.ts'
+import type { IsolationModes } from '../../upstreams/pooling/isolation-modes.ts'
 import { keyFor, setupFor, tenantIn } from '../tenant-setups.ts'
 import type { AskedCall } from './asked-call.ts'
 import { refused } from './explain-reach.ts'
@@ -38,12 +39,8 @@ export function upstreamSteps(
     )
   if (upstream) steps.push(controlStep(key, upstream))
   const by = { option: `upstreams.${name}.mode` }
-  const { sessions, stateless } = upstream?.sharing ?? {}
   const mode = setup?.mode ?? 'session for servers of the session-based revisions, shared for stateless ones'
-  const says =
-    sessions === undefined
-      ? `workers are shared by mode: ${mode}`
-      : `workers are shared by ${sessions}${stateless === sessions ? '' : `, of clients without sessions by ${stateless ?? ''}`}`
+  const says = upstream?.sharing ? sharingOf(upstream.sharing) : `the mode is ${mode}`
   const alone = tenant === undefined ? '' : `; ${key} serves the callers of this tenant alone`
   steps.push({ step: 'workers', passes: true, says: `${says}${alone}`, by })
   return method === 'tools/call' ? [...steps, ...argumentSteps(name, tenant, setup?.boundArgs, settings)] : steps
@@ -63,6 +60,15 @@ function argumentSteps(
     return args.length === 0 ? [] : [{ step: 'arguments', passes: true, says, by: { option } }]
   }
   return [...stepOf(common, `upstreams.${name}.boundArgs`), ...stepOf(own, `tenants.${tenant ?? ''}.args.${name}`)]
+}
+
+/** Who shares its workers. */
+function sharingOf({ sessions, stateless }: IsolationModes): string {
+  const mode = `the mode is ${sessions}`
+  if (stateless === sessions) return mode
+  return stateless === 'refuse'
+    ? `${mode}; clients without sessions are refused`
+    : `${mode}; for clients without sessions it is ${stateless}`
 }
 
 /** What stands in front of the upstream. */
