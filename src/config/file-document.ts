@@ -64,7 +64,7 @@ export function fileDocument(): readonly string[] {
     '',
     '- `upstreams` are the servers, by name (at most 64 letters, digits, `-` and `_`). `command` is a program with `args`, or one',
     '  list of both; no shell is run. `env` is added to the few variables that every program needs. Below its name, an upstream',
-    '  has the options of the section “The server behind it”, without the first part of their paths: `mode`, `startTimeout`,',
+    '  has the options of the section “Servers and their processes”, without the first part of their paths: `mode`, `startTimeout`,',
     '  `pool.concurrency`; `pool.max` is the size of its pool.',
     '- Arguments of its tools that you decide are `boundArgs: { org_id: "org-7" }`, or a mapping at `args` (a list there is for the',
     '  command). Values are what they are in JSON: `7` and `true` without quotes are no texts; what `${NAME}` stands for is one.',

@@ -17,10 +17,10 @@ interface NamedPart {
 }
 
 const parts: readonly NamedPart[] = [
-  { title: 'A server that is a module', parent: 'upstreams.NAME', options: moduleOptions },
+  { title: 'Modules: servers in TypeScript', parent: 'upstreams.NAME', options: moduleOptions },
   { title: 'Named endpoints', parent: 'endpoints.NAME', options: endpointOptions },
   { title: 'Tenants', parent: 'tenants.NAME', options: tenantOptions },
-  { title: 'Other names of tools and prompts', parent: '', options: aliasOptions },
+  { title: 'Aliases of tools and prompts', parent: '', options: aliasOptions },
 ]
 
 /** The options that stand below a name, by heading. A program gives them under the same path. */

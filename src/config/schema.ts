@@ -50,14 +50,14 @@ export const tables: { readonly [Module in keyof Slices]: OptionTable<Slices[Mod
 
 /** A heading for the options of each module. */
 export const titles: { readonly [Module in keyof Slices]: string } = {
-  clients: 'How clients reach it',
-  http: 'Where it listens, and to whom',
-  auth: 'Who may call',
-  upstream: 'The server behind it',
-  limits: 'How much at once',
-  sessions: 'Sessions and their streams',
-  log: 'The log',
-  admin: 'For operators',
+  clients: 'Transport to clients',
+  http: 'Address, TLS and HTTP',
+  auth: 'Authentication',
+  upstream: 'Servers and their processes',
+  limits: 'Limits, queues and overload',
+  sessions: 'Sessions and streams',
+  log: 'Log',
+  admin: 'Administration',
 }
 
 /** Modules whose options only the command has: a program passes its own log and decides itself how it is reached. */

@@ -107,7 +107,7 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.issuers',
     kind: 'list',
     about:
-      'The OAuth authorization servers whose tokens (signed JWTs, or opaque ones) are accepted, each as one line: its URL, and after it what is special: `tenantClaim=org_id` (the claim that names the tenant), `tenant=acme` (the tenant of tokens without that claim), `audience=mcplex` (in place of the URLs of the endpoints), `jwks=https://...` (where its keys are), `algorithms=RS256+ES256`; for opaque tokens `introspection=https://... clientId=mcplex clientSecret=${SECRET}` (where mcplex asks what they are, and as whom), `remember=60s` (how long an answer is good, at most 300s).',
+      'The OAuth authorization servers whose tokens (signed JWTs, or opaque ones) are accepted, each as one line: its URL, and after it what is special: `tenantClaim=org_id` (the claim that names the tenant), `tenant=acme` (the tenant of tokens without that claim), `audience=mcplex` (in place of the URLs of the endpoints), `jwks=https://...` (where its signing keys are), `algorithms=RS256+ES256`; for opaque tokens `introspection=https://... clientId=mcplex clientSecret=${SECRET}` (where mcplex asks about them, and as which client), `remember=60s` (how long an answer is good, at most 300s).',
     default: [],
     secretIn: secretInIssuerLine,
     shape: {
@@ -120,7 +120,7 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.publicUrl',
     kind: 'text',
     about:
-      'The URL under which clients know mcplex, without `/mcp`: tokens have to be for an endpoint below it, and clients are told there which issuers there are.',
+      'The URL under which clients know mcplex, without `/mcp`. Tokens must be for an endpoint below it, and clients find the issuers in the metadata there.',
     default: { derived: 'none' },
     shape: {
       accepted: 'a URL without a slash at its end: https://mcp.example.com',
@@ -132,7 +132,7 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.scopes',
     kind: 'list',
     about:
-      'Which scopes requests need, each as a line: a scope, and what needs it, where `*` stands for any characters: methods (`mcp:tools tools/*`), calls of tools by their names on /mcp (`mcp:write tool:github__create_*`), and what a server is asked to do (`mcp:github upstream:github`), but for lists. A request needs the scopes of all lines that name it. API keys without scopes need none.',
+      'Which scopes requests need. Each line is a scope and the requests that need it: methods (`mcp:tools tools/*`), calls of tools by their names on /mcp (`mcp:write tool:github__create_*`), or everything for one server except lists (`mcp:github upstream:github`). `*` stands for any characters. A request needs the scopes of all lines that name it. API keys without scopes need none.',
     default: [],
     shape: {
       accepted: 'a scope and methods, tools or upstreams: mcp:tools tools/call tool:github__* upstream:github',
@@ -144,7 +144,7 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.proxy.from',
     kind: 'list',
     about:
-      'The proxies that may say in headers who is calling, by the address of the connection: IP addresses, networks such as `10.0.0.0/8`, `loopback` (any program of this machine), or `unix` (whoever may connect to `listen.socket`). With `auth.proxy.secret`, both have to be right.',
+      'The proxies that may say in headers who is calling, by the address of the connection: IP addresses, networks such as `10.0.0.0/8`, `loopback` (any program of this machine), or `unix` (whoever may connect to `listen.socket`). With `auth.proxy.secret` as well, a request needs both.',
     default: [],
     shape: {
       accepted: 'an IP address, a network, loopback or unix: 10.0.0.7, 10.0.0.0/8, fd00::/8',
@@ -156,7 +156,7 @@ export const authOptions: OptionTable<AuthSettings> = {
     path: 'auth.proxy.secret',
     kind: 'text',
     about:
-      'A secret that the proxy sends in a header, for proxies without an address of their own. It belongs in a variable or in a file: `${PROXY_SECRET}`, `${file:/run/secrets/proxy}`. Nothing shows it.',
+      'A secret that the proxy sends in a header, for proxies without a fixed address. Keep it in a variable or a file: `${PROXY_SECRET}`, `${file:/run/secrets/proxy}`. Nothing shows it.',
     default: { derived: 'none' },
     secretIn: (text) => text,
     shape: {

@@ -120,7 +120,7 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     about:
       'Variables for servers, by the name of the server: `env: { github: { GITHUB_TOKEN: "${ACME_TOKEN}" } }`. They win over those of the server itself. The tenant then has processes of its own there, which work for no other one.',
     default: { derived: 'none' },
-    why: 'Credentials are those of one tenant. A server has the same for all until you say otherwise.',
+    why: 'A server has the same variables for all tenants until you say otherwise.',
   },
   args: {
     kind: 'given',
@@ -132,7 +132,7 @@ export const tenantOptions: OptionTable<TenantSettings> = {
   maxConnections: {
     kind: 'count',
     about:
-      'Clients of the tenant at once: sessions, and exchanges in flight of clients without a session. Further ones are refused with `tenant_at_capacity`, 429; those that wait for a place of the instance count.',
+      'Clients of the tenant at once: sessions, and requests in flight of clients without a session. Clients that wait because `limits.maxConnections` is reached count as well. Further ones are refused with `tenant_at_capacity`, 429.',
     default: 1000,
     min: 0,
     max: 1_000_000,
@@ -144,7 +144,7 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     default: 256,
     min: 0,
     max: 1_000_000,
-    why: 'Four sessions with as many calls as a session may have; a tenant that needs more is known.',
+    why: 'It is enough for four sessions with as many calls as a session may have. Raise it for a tenant that needs more.',
   },
   weight: {
     kind: 'count',
@@ -170,7 +170,7 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     default: 0,
     min: 0,
     max: 1_000_000_000,
-    why: 'Without a burst, a rate allows what it gives in its own time at once, as limits of windows do.',
+    why: 'Without a burst, all operations of a rate may come at once: 120/min allows 120, then two a second.',
   },
   subjectRate: {
     kind: 'text',
@@ -219,6 +219,6 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     about:
       'Refuses nothing by rates and quotas of the tenant: what would be refused is counted (`would_refuse`) and logged.',
     default: false,
-    why: 'A limit that is written is meant; a change of it is tried out with this.',
+    why: 'A limit is enforced unless you say that you only try it out.',
   },
 }
