@@ -14,7 +14,11 @@ test.each<[IsolationModes, string]>([
     sharing,
     isHeldBack: () => false,
   }
-  const needs = { settings: { upstreams: {} }, running: { upstream: () => upstream } } as unknown as ExplainNeeds
-  const steps = upstreamSteps('one', 'echo', { method: 'tools/call' } as Parameters<typeof upstreamSteps>[2], needs)
+  const needs = {
+    settings: { upstreams: { one: {} }, tenants: {} },
+    running: { upstream: () => upstream },
+  } as unknown as ExplainNeeds
+  const asked = { method: 'tools/call' } as Parameters<typeof upstreamSteps>[2]
+  const steps = upstreamSteps('one', 'echo', asked, undefined, needs)
   expect(steps.find(({ step }) => step === 'workers')?.says).toBe(says)
 })
