@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { runs } from '../children/processes.ts'
 import { runtimeFolder } from '../support/door.ts'
+import { eventually } from '../support/eventually.ts'
 import { echoLegacy, mcplexForTest } from '../support/mcplex.ts'
 
 function fileOf(names: readonly string[]): string {
@@ -30,6 +32,31 @@ test('what the file has by then is in force, and what is wrong changes nothing',
   expect(refused.stderr).toContain('the file is on the machine of that mcplex')
   expect((await place.run('upstreams', '--admin', url)).stdout).toMatch(/^two +stdio/m)
 })
+
+test(
+  'two signals end an mcplex whose reload waits for a server, and the verb says so',
+  { timeout: 60_000 },
+  async () => {
+    const place = runtimeFolder()
+    onTestFinished(() => place.remove())
+    const file = join(place.folder, '..', 'mcplex.json')
+    writeFileSync(file, fileOf(['one']))
+    const mcplex = await mcplexForTest({ env: place.env, file, options: ['--admin', '127.0.0.1:0'] })
+    const { url = '' } = place.placesOf(mcplex.pid)
+    const hanging = { command: [process.execPath, '-e', 'process.stdin.resume()'] }
+    writeFileSync(file, JSON.stringify({ version: 1, upstreams: { one: hanging } }))
+    const reloading = place.run('reload', '--admin', url)
+    await eventually('the reload has begun', () =>
+      mcplex.log.some(({ msg }) => msg === 'reading the configuration again'),
+    )
+    const before = mcplex.servers()
+    mcplex.signal('SIGTERM')
+    mcplex.signal('SIGTERM')
+    await mcplex.exited
+    expect((await reloading).code).not.toBe(0)
+    await eventually('no process is left', () => before.every((pid) => !runs(pid)))
+  },
+)
 
 test('an mcplex without a file says so', async () => {
   const place = runtimeFolder()
