@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const DEADLINE_MS = 300_000
+const DEADLINE_MS = 600_000
 
 /**
  * @typedef {object} Check
@@ -26,12 +26,16 @@ const DEADLINE_MS = 300_000
  * @param {string[]} run.selects
  * @param {string} run.folder    for its findings and its talk: must hold none of an earlier run
  * @param {boolean} run.isH2     whether its requests are to go over HTTP/2
+ * @param {boolean} run.isAgain  whether its timers are to last longer
  * @returns {Promise<{ scenarios: number, checks: Check[], fetched: number }>} `fetched`: requests, told over HTTP/2 only
  */
-export async function runSuite({ node, main, url, selects, folder, isH2 }) {
+export async function runSuite({ node, main, url, selects, folder, isH2, isAgain }) {
   const findings = join(folder, 'scenarios')
   const count = join(folder, 'fetched.txt')
-  const preload = !isH2 ? [] : ['--import', import.meta.resolve('./over-h2.mjs')]
+  const preload = [...(isAgain ? ['./longer-timers.mjs'] : []), ...(isH2 ? ['./over-h2.mjs'] : [])].flatMap((path) => [
+    '--import',
+    import.meta.resolve(path),
+  ])
   const child = spawn(node, [...preload, main, 'server', '--url', url, ...selects, '--output-dir', findings], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...(isH2 && { MCPLEX_FETCHED: count }) },
