@@ -58,7 +58,7 @@ test('places and the queue stay within their bounds, and every wait ends exactly
           }
           waiting.push(one)
           const isFull = admission.waiting >= settings.queue
-          admission.wait(['t', step.client], one.cancel).then(
+          admission.wait(['t', step.client], one.cancel).lease.then(
             (lease) => void held.push((one.lease = lease)),
             (error: unknown) => (one.refused = asRefusal(error)?.code ?? String(error)),
           )
@@ -89,14 +89,14 @@ test('places and the queue stay within their bounds, and every wait ends exactly
 describe('a client that disconnects', () => {
   const full = async (): Promise<ReturnType<typeof createAdmission>> => {
     const admission = createAdmission({ ...settings, maxConnections: 1 }, manualClock(0))
-    await admission.wait(['t', 'a'], new Cancel())
+    await admission.wait(['t', 'a'], new Cancel()).lease
     return admission
   }
 
   test('while it waits is refused at once and leaves the queue', async () => {
     const admission = await full()
     const cancel = new Cancel()
-    const waits = admission.wait(['t', 'b'], cancel)
+    const waits = admission.wait(['t', 'b'], cancel).lease
     expect(admission.waiting).toBe(1)
     cancel.cancel('gone')
     await expect(waits).rejects.toMatchObject({ code: 'cancelled' })
@@ -107,17 +107,17 @@ describe('a client that disconnects', () => {
     const admission = await full()
     const cancel = new Cancel()
     cancel.cancel('gone')
-    await expect(admission.wait(['t', 'b'], cancel)).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(admission.wait(['t', 'b'], cancel).lease).rejects.toMatchObject({ code: 'cancelled' })
     expect(admission.waiting).toBe(0)
   })
 })
 
 test('free places go to the clients in turn, so many waits of one client delay the others by one place', async () => {
   const admission = createAdmission({ ...settings, maxConnections: 1, queue: 100 }, manualClock(0))
-  let held = await admission.wait(['t', 'first'], new Cancel())
+  let held = await admission.wait(['t', 'first'], new Cancel()).lease
   const order: string[] = []
   const all = [...Array.from({ length: 10 }, () => 'crowd'), 'b', 'c'].map((client) =>
-    admission.wait(['t', client], new Cancel()).then((lease) => {
+    admission.wait(['t', client], new Cancel()).lease.then((lease) => {
       order.push(client)
       held = lease
     }),
@@ -133,11 +133,11 @@ test('free places go to the clients in turn, so many waits of one client delay t
 
 test('after close all waiting clients are refused, and so is every later wait', async () => {
   const admission = createAdmission({ ...settings, maxConnections: 1 }, manualClock(0))
-  const held = await admission.wait(['t', 'first'], new Cancel())
-  const waiting = admission.wait(['t', 'second'], new Cancel())
+  const held = await admission.wait(['t', 'first'], new Cancel()).lease
+  const waiting = admission.wait(['t', 'second'], new Cancel()).lease
   admission.close()
   await expect(waiting).rejects.toMatchObject({ code: 'draining' })
-  await expect(admission.wait(['t', 'third'], new Cancel())).rejects.toMatchObject({ code: 'draining' })
+  await expect(admission.wait(['t', 'third'], new Cancel()).lease).rejects.toMatchObject({ code: 'draining' })
   held.release()
   expect([admission.held, admission.waiting]).toEqual([0, 0])
 })
@@ -151,9 +151,9 @@ test('places that become free are shared by the weights of tenants, however many
     (tenant) => weights[tenant] ?? 1,
   )
   const served: string[] = []
-  let lease = await admission.wait(['big', 'first'], new Cancel())
+  let lease = await admission.wait(['big', 'first'], new Cancel()).lease
   const next = (tenant: string, client: string): Promise<void> =>
-    admission.wait([tenant, client], new Cancel()).then((free) => {
+    admission.wait([tenant, client], new Cancel()).lease.then((free) => {
       served.push(tenant)
       lease = free
     })

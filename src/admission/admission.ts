@@ -4,25 +4,40 @@
  *
  * A session holds a place for its whole life, a client without a session for each exchange.
  */
+import { CallTimes } from '../base/call-times.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
-import { WaitingLine } from '../base/waiting-line.ts'
+import { type Place, WaitingLine } from '../base/waiting-line.ts'
 import type { LimitSettings } from './options.ts'
+
+/** A wait for a place. */
+export interface PlaceWait {
+  /** Rejects with `overloaded`, `cancelled` or `draining`. */
+  readonly lease: Promise<Lease>
+  /** Where it stands in line now. */
+  readonly standing: () => Place
+}
 
 export interface Admission {
   /** A free place, or undefined if there is none. */
   take(): Lease | undefined
   /**
    * A place as soon as one is free, in turns that are fair between tenants by their weights, and then between the clients
-   * of each. Rejects with `overloaded`, `cancelled` or `draining`.
+   * of each.
    */
-  wait(path: readonly [tenant: string, client: string], cancel: Cancel): Promise<Lease>
+  wait(path: readonly [tenant: string, client: string], cancel: Cancel): PlaceWait
   /** Refuses all waiting clients, and every later wait, while the gateway drains. */
   close(): void
   readonly held: number
   readonly waiting: number
+  /** How long the client has waited that waits longest, in milliseconds; 0 if none waits. */
+  readonly oldestWaitMs: number
+}
+
+interface Waiting {
+  readonly sinceMs: number
 }
 
 /** How often idle sessions are evicted while clients wait, in milliseconds. */
@@ -38,7 +53,7 @@ export function createAdmission(
   evict: (wanted: number) => void = () => {},
   weightOf: (tenant: string) => number = () => 1,
 ): Admission {
-  const line = new WaitingLine<Lease, undefined>({
+  const line = new WaitingLine<Lease, Waiting>({
     clock,
     bound: settings.queue,
     weightOf: ([tenant = '', ...client]) => (client.length === 0 ? weightOf(tenant) : 1),
@@ -47,11 +62,18 @@ export function createAdmission(
   let evicting: Timer | undefined
   let held = 0
   let closed = false
+  /** How long the line takes for one place, while there is a line. */
+  const times = new CallTimes()
+  let lastGivenMs = 0
 
   const lease = (): Lease => {
     held++
     return createLease(() => {
       held--
+      if (line.size === 0) return
+      const nowMs = clock.now()
+      times.add(nowMs - lastGivenMs)
+      lastGivenMs = nowMs
       line.offer(lease)
     })
   }
@@ -64,18 +86,27 @@ export function createAdmission(
     }
   }
   const take = (): Lease | undefined => (held < settings.maxConnections && line.size === 0 ? lease() : undefined)
+  const begin = (path: readonly [string, string], about: Waiting, cancel: Cancel): Promise<Lease> => {
+    if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
+    if (closed) return Promise.reject(new Refusal('draining'))
+    const free = take()
+    if (free) return Promise.resolve(free)
+    const place = line.wait(path, about, settings.queueWaitMs, cancel)
+    if (!place) return Promise.reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
+    if (!evicting) evictWhileWaiting()
+    return place
+  }
 
   return {
     take,
     wait(path, cancel) {
-      if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
-      if (closed) return Promise.reject(new Refusal('draining'))
-      const free = take()
-      if (free) return Promise.resolve(free)
-      const place = line.wait(path, undefined, settings.queueWaitMs, cancel)
-      if (!place) return Promise.reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
-      if (!evicting) evictWhileWaiting()
-      return place
+      const about: Waiting = { sinceMs: clock.now() }
+      if (line.size === 0) lastGivenMs = about.sinceMs
+      const standing = (): Place => {
+        const ahead = line.aheadOf(path, about)
+        return { ahead, expectedMs: times.areKnown ? (ahead + 1) * times.usualMs : undefined }
+      }
+      return { lease: begin(path, about, cancel), standing }
     },
     close() {
       closed = true
@@ -87,6 +118,10 @@ export function createAdmission(
     },
     get waiting() {
       return line.size
+    },
+    get oldestWaitMs() {
+      const nowMs = clock.now()
+      return line.waiters.reduce((oldestMs, { about }) => Math.max(oldestMs, nowMs - about.sinceMs), 0)
     },
   }
 }

@@ -17,6 +17,14 @@ export interface Waiter<Result, About> {
   refuse(refusal: Error): void
 }
 
+/** Where a wait stands. */
+export interface Place {
+  /** How many have their turn before it. */
+  readonly ahead: number
+  /** In how many milliseconds it probably has its own; undefined if that is not known. */
+  readonly expectedMs: number | undefined
+}
+
 /** `bound` is how many may wait at once. */
 export interface WaitingLineNeeds<About> extends FairQueueNeeds {
   readonly clock: Clock

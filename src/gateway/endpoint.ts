@@ -35,6 +35,7 @@ import type { SuspendedCalls } from './interaction/suspended-calls.ts'
 import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import { createSessionNotifications } from './legacy/notifications.ts'
 import { MovableSubscriptions } from './movable-subscriptions.ts'
+import { upstreamBehind } from './placed-call.ts'
 import { createStartWait, type StartRoom, type StartWait } from './wait-for-start.ts'
 
 /** What all endpoints of a gateway share. */
@@ -176,6 +177,8 @@ export function createEndpoint(
       clientMemory,
       nextClientKey,
       sessionSettings: settings.sessions,
+      runPlacedCall: (call, pending) =>
+        runCall(call, { ...callNeeds, upstream: upstreamBehind(pending, upstream, clock) }),
     },
     (request) => admitMessage(request, admitNeeds),
   )

@@ -18,6 +18,7 @@ import type { OpenedState } from './interaction/request-state.ts'
 import type { HeldRequest, HeldRequests } from './held-requests.ts'
 import type { AdmittedCall } from './legacy/admitted-call.ts'
 import type { SseSession } from './legacy/http-sse-sessions.ts'
+import type { PendingPlace } from './placed-call.ts'
 
 /**
  * What a request is. `checkEndpoint` finds it by method and path; for a POST to `/mcp` `parseBody` does, by its message.
@@ -69,6 +70,8 @@ export class GatedRequest implements RequestIdHolder {
   callRequests: readonly RequestMessage[] = []
   /** Those of them that are admitted. */
   calls: readonly AdmittedCall[] = []
+  /** The place that its call still waits for: `place` gives it back. */
+  pendingPlace: PendingPlace | undefined
   #kind: RequestKind | undefined
   #principal: Principal | undefined
   #sessionId: string | undefined

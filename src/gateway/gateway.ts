@@ -209,6 +209,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       calls: drain.count,
       clients: admission.held,
       waitingClients: admission.waiting + endpoints.waiting,
+      oldestClientWaitMs: admission.oldestWaitMs,
       suspendedCalls: suspended.count,
       overloadStep: overload.step,
       loopDelayMs: Math.round(overload.loopDelayMs),

@@ -2,11 +2,12 @@
  * The gates that decide whether what a request asks for may run, and take what it needs. admit.ts has their order, and
  * says why it is so. "Refuses with" lists the codes of the refusals that a gate throws.
  */
+import type { Cancel } from '../base/cancel.ts'
 import { reserve } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { Admission } from '../admission/admission.ts'
+import type { Admission, PlaceWait } from '../admission/admission.ts'
 import type { LimitSettings } from '../admission/options.ts'
 import type { Overload } from '../admission/overload.ts'
 import { acceptedForms } from '../protocol/accept.ts'
@@ -33,6 +34,7 @@ import { isLocal } from './legacy/local-requests.ts'
 import { openState } from './modern/begin-or-resume.ts'
 import { mirrorsIn } from './modern/discovery.ts'
 import { checkMirroredParams } from './modern/mirrored-params.ts'
+import { createPendingPlace } from './placed-call.ts'
 import type { StartWait } from './wait-for-start.ts'
 
 export interface MessageGateNeeds {
@@ -183,7 +185,10 @@ export function checkParamHeaders(request: GatedRequest, { catalog }: MessageGat
   return checkMirroredParams(caller, rpcRequest, request.inbound, catalog)
 }
 
-/** Refuses with: `tenant_at_capacity`, `overloaded`, `cancelled`, `draining`. */
+/**
+ * Refuses with: `tenant_at_capacity`, `overloaded`, `cancelled`, `draining`. A call whose client can be told that it waits
+ * is let through without its place, and waits for that once it runs.
+ */
 export function takePlace(request: GatedRequest, needs: MessageGateNeeds): Promise<void> | void {
   if (!needsPlace(request, needs)) return
   const { tenant } = request.principal
@@ -193,7 +198,14 @@ export function takePlace(request: GatedRequest, needs: MessageGateNeeds): Promi
     request.place = bothLeases(free, ofTenant)
     return
   }
-  return needs.admission.wait([tenant, request.claimant], request.inbound.closed).then(
+  const wait = (cancel: Cancel): PlaceWait => needs.admission.wait([tenant, request.claimant], cancel)
+  if (isStatelessCall(request, needs) && canBeTold(request)) {
+    const { closed } = request.inbound
+    request.pendingPlace = createPendingPlace(closed, wait, () => refuseNewWork(request, needs))
+    request.place = bothLeases(request.pendingPlace, ofTenant)
+    return
+  }
+  return wait(request.inbound.closed).lease.then(
     (lease) => {
       request.place = bothLeases(lease, ofTenant)
       refuseNewWork(request, needs)
@@ -203,6 +215,12 @@ export function takePlace(request: GatedRequest, needs: MessageGateNeeds): Promi
       throw error
     },
   )
+}
+
+/** Whether the client of a stateless call has asked to be told something before the outcome, and reads streams. */
+function canBeTold({ envelope, state, inbound }: GatedRequest): boolean {
+  const isAsked = envelope.progressToken !== undefined || envelope.logLevel !== undefined
+  return isAsked && state?.kind !== 'suspended' && acceptedForms(header(inbound, 'accept')) !== 'json'
 }
 
 /** A session has a place for its whole life, a client without one for each call or subscription. */

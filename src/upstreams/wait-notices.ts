@@ -1,18 +1,11 @@
 /** A call waits for what it needs to run, and its client is told now and then how far it is, if it streams. */
 import type { Clock, Timer } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
+import type { Place } from '../base/waiting-line.ts'
 import { Wakeup } from '../base/wakeup.ts'
 import { type Call, forget, type Notification, type Update } from '../protocol/call.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import { wantsLog } from '../protocol/log-level.ts'
-
-/** Where a call stands that waits. */
-export interface Place {
-  /** How many calls have their turn before it. */
-  readonly ahead: number
-  /** In how many milliseconds it probably has its own; undefined if that is not known. */
-  readonly expectedMs: number | undefined
-}
 
 /** A call that waits for a worker, or its turn. */
 export interface CallWait<Given> {

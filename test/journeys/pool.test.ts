@@ -242,6 +242,19 @@ describe('a bound on clients', () => {
     expect(textOf(await slow)).toBe('done after 1000 ms')
     expect(textOf(await waits)).toBe('after')
   })
+
+  test('a client that has asked for progress waits while its answer is a stream, and holds one place', async () => {
+    const mcplex = await start(['--max-connections', '1'], { server: [echoModern] })
+    const meta = { progressToken: 'p' }
+    const slow = toolResponse(mcplex.url, 'slow', { ms: 4000 })
+    await eventually('it is in', async () => (await counts(mcplex))['clients'] === 1)
+    const waits = await callTool(mcplex.url, 'echo', { text: 'after' }, { id: 'w', meta })
+    expect(waits.headers['content-type']).toContain('text/event-stream')
+    expect(await counts(mcplex)).toMatchObject({ clients: 1, waitingClients: 1 })
+    expect(textOf(await responseTo(waits, 'w'))).toBe('after')
+    expect(textOf(await slow)).toBe('done after 4000 ms')
+    await eventually('all places are free', async () => (await counts(mcplex))['clients'] === 0)
+  })
 })
 
 test('the 65th call in flight of a session is refused with 429, and the others are answered', async () => {

@@ -54,6 +54,11 @@ export function* readState({ operations, overview }: ReadGateway): Generator<Met
   yield one('mcplex_connections_active', 'Clients that have a place.', counts['clients'])
   yield one('mcplex_connections_limit', 'How many clients may have one.', limits.maxConnections)
   yield one('mcplex_admission_queue_depth', 'Clients that wait for a place.', counts['waitingClients'])
+  yield one(
+    'mcplex_admission_oldest_wait_seconds',
+    'How long the first client in line has waited; 0 if none waits.',
+    (counts['oldestClientWaitMs'] ?? 0) / 1000,
+  )
   yield gauge('mcplex_sessions_active', 'Live sessions.', [{ labels: { era: 'session-based' }, value: count }])
   yield one('mcplex_session_oldest_seconds', 'The age of the oldest live session.', oldestMs / 1000)
   yield one('mcplex_session_kept_bytes', 'Bytes that sessions hold for good.', heldBytes)

@@ -5,12 +5,14 @@
 import type { EventSink } from '../../base/events.ts'
 import type { Refusal } from '../../base/refusal.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
+import type { Call, Reply } from '../../protocol/call.ts'
 import { jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import type { RpcId } from '../../protocol/jsonrpc.ts'
 import { statusOf } from '../../protocol/modern-server.ts'
 import { errorAnswerOf, errorResponse } from '../../protocol/error-response.ts'
 import { answerList } from '../calls/list-responses.ts'
 import type { GatedRequest } from '../gated-request.ts'
+import type { PendingPlace } from '../placed-call.ts'
 import { answerCallRequest, type CallRequestNeeds } from './call-request.ts'
 import { discovery } from './discovery.ts'
 import { openSubscription, type SubscriptionNeeds } from './subscriptions-listen.ts'
@@ -19,6 +21,8 @@ export type StatelessNeeds = CallRequestNeeds &
   SubscriptionNeeds & {
     readonly catalog: Pick<Catalog, 'isList' | 'page'>
     readonly events: EventSink
+    /** Runs a call as soon as its client has a place. */
+    readonly runPlacedCall: (call: Call, pending: PendingPlace) => Reply
   }
 
 const empty: Outbound = { status: 202, headers: {}, body: '' }
@@ -42,7 +46,10 @@ export async function answerStateless(request: GatedRequest, needs: StatelessNee
   const { place } = request
   if (method === 'subscriptions/listen') return openSubscription(caller, rpcRequest, place, inbound, needs)
   const { state, memory } = request
-  return answerCallRequest({ request: rpcRequest, envelope, principal, inbound, state, memory }, place, needs)
+  const admitted = { request: rpcRequest, envelope, principal, inbound, state, memory }
+  const { pendingPlace } = request
+  if (!pendingPlace) return answerCallRequest(admitted, place, needs)
+  return answerCallRequest(admitted, place, { ...needs, runCall: (call) => needs.runPlacedCall(call, pendingPlace) })
 }
 
 /** A refusal as this era encodes it: an unknown method has HTTP status 404. */

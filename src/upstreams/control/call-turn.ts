@@ -1,5 +1,5 @@
 /** What a call gets from the line in front of an upstream (call-line.ts), and what the line has to know of the upstream. */
-import type { Place } from '../wait-notices.ts'
+import type { Place } from '../../base/waiting-line.ts'
 
 /** An upstream whose calls come to the line. */
 export interface LineMember {

@@ -4,12 +4,11 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import { WaitingLine } from '../../base/waiting-line.ts'
+import { type Place, WaitingLine } from '../../base/waiting-line.ts'
 import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import { type Fairness, fairPathOf } from '../../protocol/fairness.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
-import type { Place } from '../wait-notices.ts'
 import type { Worker } from '../worker.ts'
 import { chooseWorker } from './choose-worker.ts'
 import { endIdleWorkersOf, longestIdle } from './idle-workers.ts'
