@@ -2,10 +2,10 @@
 import { capabilityOf } from '../../protocol/methods.ts'
 import type { UpstreamSetup } from '../../upstreams/options.ts'
 import type { IsolationModes } from '../../upstreams/pooling/isolation-modes.ts'
-import { keyFor, setupFor, tenantIn } from '../tenant-setups.ts'
+import { keyFor, setupFor, type TenantSetups, tenantIn } from '../tenant-setups.ts'
 import type { AskedCall } from './asked-call.ts'
 import { refused } from './explain-reach.ts'
-import type { ExplainNeeds, RunningUpstream } from './explain-needs.ts'
+import type { RunningState, RunningUpstream } from './explain-needs.ts'
 import type { ExplainedStep } from './explanation.ts'
 
 const ofHandshake: ReadonlySet<string> = new Set(['initialize', 'server/discover', 'ping'])
@@ -13,6 +13,12 @@ const ofHandshake: ReadonlySet<string> = new Set(['initialize', 'server/discover
 /** Whether a request is answered without a worker. */
 export function isAnsweredHere(method: string): boolean {
   return ofHandshake.has(method) || Object.hasOwn(capabilityOf, method)
+}
+
+export interface UpstreamStepsNeeds {
+  readonly settings: TenantSetups
+  /** Undefined without a gateway that runs. */
+  readonly running: Pick<RunningState, 'upstream'> | undefined
 }
 
 /**
@@ -24,7 +30,7 @@ export function upstreamSteps(
   own: string | undefined,
   { method }: AskedCall,
   settingsOf: string | undefined,
-  { settings, running }: ExplainNeeds,
+  { settings, running }: UpstreamStepsNeeds,
 ): readonly ExplainedStep[] {
   const key = keyFor(settings, name, settingsOf)
   const tenant = tenantIn(key)
@@ -51,7 +57,7 @@ function argumentSteps(
   name: string,
   tenant: string | undefined,
   all: UpstreamSetup['boundArgs'],
-  { upstreams }: Pick<ExplainNeeds['settings'], 'upstreams'>,
+  { upstreams }: Pick<TenantSetups, 'upstreams'>,
 ): ExplainedStep[] {
   const ofAll = upstreams[name]?.boundArgs ?? {}
   const [common, own] = [Object.keys(ofAll), Object.keys(all ?? {}).filter((one) => !Object.hasOwn(ofAll, one))]
@@ -74,12 +80,9 @@ function sharingOf({ sessions, stateless }: IsolationModes): string {
 /** What stands in front of the upstream. */
 function controlStep(name: string, { standing, control }: RunningUpstream): ExplainedStep {
   const { access, resumesInMs, breaker, concurrency } = control
-  if (standing === 'starting' || standing === 'failed') {
-    const says = standing === 'failed' ? `${name} could not be started; it is tried again` : `${name} is being started`
-    return standing === 'failed'
-      ? refused('control', says, 'upstream_unavailable')
-      : { step: 'control', passes: true, says: `${says}: the call waits for it` }
-  }
+  if (standing === 'failed')
+    return refused('control', `${name} could not be started; it is tried again`, 'upstream_unavailable')
+  // A server that starts is waited for; then the call is refused.
   if (access === 'disabled') return refused('control', `${name} is disabled by an operator`, 'upstream_disabled')
   // Once its time is over, one call is let through.
   if (breaker.state === 'open' && (breaker.isForced || (standing === 'started' && breaker.retryInMs !== 0))) {
@@ -90,6 +93,8 @@ function controlStep(name: string, { standing, control }: RunningUpstream): Expl
     const left = resumesInMs === undefined ? '' : ` for another ${Math.ceil(resumesInMs / 1000)} s`
     return { step: 'control', passes: true, says: `${name} is paused by an operator${left}: the call waits` }
   }
+  if (standing === 'starting')
+    return { step: 'control', passes: true, says: `${name} is being started: the call waits for it` }
   if (standing === 'unopened')
     return { step: 'control', passes: true, says: `${name} is started with its first call, which waits for it` }
   const turns = concurrency ? `; ${concurrency.running} of ${concurrency.limit} turns are taken` : ''
