@@ -6,9 +6,9 @@ import { type BackOff, backOffMs, withJitter } from '../base/backoff.ts'
 import { type Clock, pauseUnless } from '../base/clock.ts'
 import { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
+import { eachFew } from '../base/each-few.ts'
 import { sumCounts } from '../base/sum-counts.ts'
 import { unlessCancelled } from '../base/unless-cancelled.ts'
-import { within } from '../catalog/within.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamControlNeeds } from '../upstreams/control/upstream-control-needs.ts'
@@ -16,9 +16,9 @@ import type { UpstreamOperations } from '../upstreams/control/operations.ts'
 import type { Fairness } from '../protocol/fairness.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import { learnCommonLists } from './common-lists.ts'
-import { ReloadError } from './reload-error.ts'
 import { RemovedUpstreams } from './former-upstreams.ts'
 import { inShort, startErrorOf } from './start-error.ts'
+import { startForReload, startToReplace } from './start-to-replace.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
 import { holdAs, operationsOf } from './operations-of.ts'
 import { keyOfTenant, setupFor, type TenantSetups } from './tenant-setups.ts'
@@ -45,6 +45,12 @@ export interface ServedUpstreamsNeeds {
 
 /** How often a retired upstream is looked at. A request that was admitted before may still bring it a call within this time. */
 const retirePauseMs = 500
+
+/**
+ * How many servers a reload starts at once: a setting that they share may replace those of each tenant, hundreds of them,
+ * while calls of all others run.
+ */
+const mostStarts = 8
 
 /** The pauses before a start is tried again. */
 const startPauses: BackOff = { firstMs: 1000, longestMs: 60_000 }
@@ -164,7 +170,7 @@ export class ServedUpstreams {
       next.succeed(failed)
       this.#others.add(next)
       try {
-        await this.#startToReplace(next)
+        await startToReplace(next, this.#needs)
         if (this.#byKey.get(key) === failed) {
           this.#byKey.set(key, next)
           changed(next)
@@ -180,8 +186,8 @@ export class ServedUpstreams {
   }
 
   /**
-   * Starts upstreams that are to be added, or to take the place of others; resolves when all have started. One that was
-   * started in vain for an earlier reload ends first: few servers run twice with the same lock or port.
+   * Starts upstreams that are to be added, or to take the place of others, a few at a time; resolves when all have started.
+   * One that was started in vain for an earlier reload ends first: few servers run twice with the same lock or port.
    * @param interrupted ends the wait
    * @throws ReloadError if one of them cannot be started, or a refusal if interrupted; all are closed then
    */
@@ -195,30 +201,13 @@ export class ServedUpstreams {
     const prepared = setups.map(([key, setup]) => this.#make(key, setup))
     for (const served of prepared) this.#others.add(served)
     try {
-      await unlessCancelled(interrupted, Promise.all(prepared.map((one) => this.#startForReload(one))))
+      const starts = eachFew(prepared, mostStarts, (one) => startForReload(one, this.#needs), interrupted)
+      await unlessCancelled(interrupted, starts)
       return prepared
     } catch (error) {
       this.discardPrepared(prepared)
       throw error
     }
-  }
-
-  async #startForReload(served: ServedUpstream): Promise<void> {
-    try {
-      await this.#startToReplace(served)
-    } catch (cause) {
-      const message = `the upstream ${served.key} could not be started, so nothing was changed: ${inShort(cause)}`
-      throw new ReloadError(message, { upstream: served.key, cause })
-    }
-  }
-
-  /**
-   * Starts an upstream that no client has yet. Its lists are learnt before it takes its place, if that does not take too
-   * long: so no list lacks it then, and the first calls of its tools are known by their names.
-   */
-  async #startToReplace(served: ServedUpstream): Promise<void> {
-    const { serverEras } = await served.start(() => {})
-    await within(this.#needs.clock, this.#needs.listWaitMs, learnCommonLists(serverEras, served.catalog))
   }
 
   /**
