@@ -37,6 +37,17 @@ test('peers are told apart by address, in every spelling of it', () => {
   expect(strange.filter((one) => peers.has(one))).toEqual([])
 })
 
+test('networks of IPv4 in the form of IPv6 are those of IPv4', () => {
+  const trusts = (network: string, address: string): boolean => new TrustedPeers([network]).has(address)
+  for (const network of ['::ffff:10.0.0.0/104', '::ffff:a00:0/104', '0:0:0:0:0:FFFF:10.0.0.0/104', '::ffff:10.1.2.3']) {
+    expect(isPeer(network)).toBe(true)
+    const found = ['10.1.2.3', '::ffff:10.1.2.3', '11.1.2.3', '::1'].map((address) => trusts(network, address))
+    expect(found, network).toEqual([true, true, false, false])
+  }
+  const all = ['::ffff:0:0/96', '::ffff:0.0.0.0/90', '::/64', '::ffff:10.0.0.0/104', '::1:0:0/96', '::1', '0.0.0.0/1']
+  expect(all.filter(isAnyAddress)).toEqual(['::ffff:0:0/96', '::ffff:0.0.0.0/90', '::/64'])
+})
+
 test('loopback is this machine, and unix a Unix socket alone', () => {
   const [loopback, unix] = [new TrustedPeers(['loopback']), new TrustedPeers(['unix'])]
   expect(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', 'unix'].map((one) => loopback.has(one))).toEqual([

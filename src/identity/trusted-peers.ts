@@ -23,9 +23,15 @@ export function isPeer(text: string): boolean {
   return text === unixPeer || networksOf(text).length > 0
 }
 
-/** Whether a text is the network of all addresses. */
+/** Whether a text is a network of all addresses, or of all of IPv4. */
 export function isAnyAddress(text: string): boolean {
-  return networksOf(text).some(({ bits }) => bits === 0)
+  return networksOf(text).some(({ address, bits }) => bits === 0 || (isIP(address) === 6 && hasAllOfIpv4(text)))
+}
+
+/** Whether a network of IPv6 has the addresses of IPv4 in it, which are mapped into one network of it. */
+function hasAllOfIpv4(text: string): boolean {
+  const peers = new TrustedPeers([text])
+  return peers.has('0.0.0.0') && peers.has('255.255.255.255')
 }
 
 export class TrustedPeers {
@@ -64,7 +70,19 @@ function networksOf(text: string): readonly Network[] {
   const [, address = '', length] = /^([0-9A-Fa-f:.]{2,45})(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
   const bits = length === undefined ? most : Number(length)
-  return most < 0 || bits > most ? [] : [{ address, bits }]
+  if (most < 0 || bits > most) return []
+  const mapped = most === 128 && bits >= mappedBits ? mappedIn(address) : undefined
+  return [mapped === undefined ? { address, bits } : { address: mapped, bits: bits - mappedBits }]
+}
+
+/** The bits of an IPv6 address in front of the IPv4 address that is mapped into it. */
+const mappedBits = 96
+
+/** The IPv4 address that an IPv6 address stands for; undefined if it is another one. [RFC 4291, 2.5.5.2] */
+function mappedIn(address: string): string | undefined {
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(new URL(`http://[${address}]`).hostname) ?? []
+  if (high === undefined || low === undefined) return undefined
+  return [high, low].flatMap((part) => [parseInt(part, 16) >> 8, parseInt(part, 16) & 255]).join('.')
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {
