@@ -34,6 +34,7 @@ export async function tenants(request: TenantsRequest, { env }: Environment, out
   return 0
 }
 
+const limitColumns = ['LIMIT', 'OF', 'RATE', 'LEFT', 'ALLOWED', 'REFUSED', 'WOULD REFUSE']
 const columns = ['TENANT', 'CLIENTS', 'CALLS', 'WEIGHT', 'LIMITS', 'REFUSED', 'WOULD REFUSE']
 
 function row({ tenant, clients, maxClients, calls, maxCalls, weight, limits }: ApiTenant): string[] {
@@ -64,8 +65,9 @@ function details(one: ApiTenant): string {
     limit,
     left === undefined ? '' : String(left),
     String(allowed),
-    String(dryRun ? wouldRefuse : refused),
+    String(refused),
+    String(wouldRefuse),
   ])
-  const shown = rows.length === 0 ? '' : table(['LIMIT', 'OF', 'RATE', 'LEFT', 'ALLOWED', 'REFUSED'], rows)
+  const shown = rows.length === 0 ? '' : table(limitColumns, rows)
   return `${lines.join('\n')}\n${shown}`
 }
