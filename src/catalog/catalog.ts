@@ -48,7 +48,8 @@ export interface Catalog {
   mirrored(caller: Caller, tool: string): Promise<readonly HeaderParam[]>
   /**
    * Whether the server lists a tool or prompt of that name to any client. If no client has asked for the list yet, it is
-   * fetched for the next time.
+   * fetched for the next time. What an endpoint or a tenant hides of its server is listed there as well: this is for
+   * operators.
    */
   isListed(caller: Caller, list: 'tools/list' | 'prompts/list', name: string): boolean
   /** Whether every definition of the tool is held back, so that no client has been shown it. */

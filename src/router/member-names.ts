@@ -31,6 +31,8 @@ export interface MemberNames {
   find(list: List, shown: string, caller: Caller): Promise<FoundName | undefined>
   /** The same from what is known. */
   known(list: List, shown: string): FoundName | undefined
+  /** The same, also if the view hides it: for operators. */
+  knownOrHidden(shown: string): FoundName | undefined
 }
 
 export function createMemberNames(needs: {
@@ -67,12 +69,18 @@ export function createMemberNames(needs: {
     }
   }
 
+  const knownOrHidden = (shown: string): FoundName | undefined => {
+    const found = members.naming.names.find(shown)
+    const member = found && members.find(found.member)
+    return member && { member, own: (found.mayBeShort ? shortForms.get(shown) : undefined) ?? found.own }
+  }
+
   return {
     known(list, shown) {
-      const found = members.naming.names.find(shown)
-      const member = found && members.find(found.member)
-      return member && seen(list, member, (found.mayBeShort ? shortForms.get(shown) : undefined) ?? found.own)
+      const found = knownOrHidden(shown)
+      return found && seen(list, found.member, found.own)
     },
+    knownOrHidden,
     async find(list, shown, caller) {
       const found = members.naming.names.find(shown)
       if (!found && list === 'tools/list') {

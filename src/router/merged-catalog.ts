@@ -156,7 +156,7 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       return found !== undefined && found.member.catalog.isTaskOnly(caller, found.own)
     },
     isListed(caller, list, name) {
-      const found = memberNames.known(list, name)
+      const found = memberNames.knownOrHidden(name)
       return found !== undefined && found.member.catalog.isListed(caller, list, found.own)
     },
     isHeldBack(tool) {

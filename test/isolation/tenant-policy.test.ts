@@ -90,6 +90,20 @@ test('a hidden tool is refused with the words for one that is not there', async 
   expect(reasonOf(await asked('some', 'tools/call', { name: 'echo', arguments: { text: 'x' } }, 'one'))).toBeUndefined()
 })
 
+test('the operator is told which hidden tool was called, and of a name that a client made up only that it is unknown', async () => {
+  const tools: unknown[] = []
+  const stop = served.gateway.events.on('callEnded', ({ tool, upstream }) => tools.push([tool, upstream]))
+  await asked('some', 'tools/call', { name: 'one__env' })
+  await asked('some', 'tools/call', { name: 'env' }, 'one')
+  await asked('some', 'tools/call', { name: 'one__made_up_by_a_client' })
+  stop()
+  expect(tools).toEqual([
+    ['one__env', 'one'],
+    ['env', 'one'],
+    ['unknown', 'one'],
+  ])
+})
+
 test('prompts and resources are hidden in lists, reads, completions and subscriptions', async () => {
   expect(await listed('some', 'prompts')).toEqual([])
   expect(await listed('all', 'prompts')).toContain('one__greet')
