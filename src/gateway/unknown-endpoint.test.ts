@@ -16,6 +16,8 @@ test('says so if there is only the endpoint without a name', () => {
 })
 
 test('names no endpoint that the caller was just refused', () => {
-  expect(unknownEndpoint('', ['', 'files']).message).toBe('There is no endpoint without a name. There is only files.')
-  expect(unknownEndpoint('', ['']).message).toBe('There is no endpoint without a name.')
+  expect(unknownEndpoint('', ['', 'files']).message).toBe(
+    'This URL lacks the name of an endpoint at its end. There is only files.',
+  )
+  expect(unknownEndpoint('', ['']).message).toBe('There is no endpoint at this URL.')
 })

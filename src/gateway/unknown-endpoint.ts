@@ -15,7 +15,9 @@ export function unknownEndpoint(asked: string, names: readonly string[]): Refusa
   const named = others.filter((name) => name !== '')
   const meant = didYouMean(asked, named.slice(0, mostCompared))
   const question = meant === undefined ? '.' : `; did you mean ${meant}?`
-  const what = asked === '' ? 'There is no endpoint without a name.' : `There is no endpoint named ${asked}${question}`
+  const unnamed =
+    named.length === 0 ? 'There is no endpoint at this URL.' : 'This URL lacks the name of an endpoint at its end.'
+  const what = asked === '' ? unnamed : `There is no endpoint named ${asked}${question}`
   if (others.length === 0) return new Refusal('not_found', { message: what })
   const told = [named.slice(0, mostTold).join(', ')]
   if (named.length > mostTold) told[0] += ` and ${named.length - mostTold} more`
