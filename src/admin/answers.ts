@@ -242,6 +242,7 @@ export interface ApiAnswers {
     readonly calls: number
     readonly workers: number
     readonly limits: number
+    readonly tokens: number
     readonly closedSessions: number
     readonly errors: number
     readonly sharedServers: readonly string[]

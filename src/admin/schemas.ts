@@ -193,6 +193,7 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
     calls: count.describe('Calls that were cancelled.'),
     workers: count.describe('Workers of this tenant alone that were ended, besides those of its sessions.'),
     limits: count.describe('Rates and quotas of it and of its subjects that were in use, and are full again.'),
+    tokens: count.describe('Tokens that were known to be good: the next request with one has it checked anew.'),
     closedSessions: count.describe('Sessions that had ended before, and are forgotten.'),
     errors: count.describe('Errors of the last hour that are forgotten.'),
     sharedServers: z

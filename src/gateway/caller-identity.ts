@@ -23,6 +23,8 @@ export interface CallerIdentity {
   readonly heldRequests: HeldRequests
   /** Refuses with `insufficient_scope`. See `Identity.checkScopes`. */
   checkScopes(principal: Principal, asked: readonly ScopedRequest[], path: string): void
+  /** Forgets what was learnt of the tokens of a tenant. @returns of how many */
+  forget(tenant: string): number
   /** The answer to a request for the metadata of an endpoint; undefined if it is for something else. */
   metadata(inbound: Inbound): Promise<Outbound> | undefined
   /** Figures for the health report. */
@@ -90,6 +92,7 @@ export function createCallerIdentity(needs: CallerIdentityNeeds): CallerIdentity
     authenticate: identity?.authenticate ?? own ?? acceptWithoutCredentials,
     heldRequests,
     checkScopes: (principal, asked, path) => identity?.checkScopes(principal, asked, path),
+    forget: (tenant) => identity?.forget(tenant) ?? 0,
     metadata({ method, path }) {
       const endpoint = describedEndpoint(path)
       return endpoint === undefined

@@ -272,7 +272,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   return {
     events,
-    overview: createOverview({ ...shared, inForce, upstreams, endpoints, state, limits }),
+    overview: createOverview({ ...shared, identity, inForce, upstreams, endpoints, state, limits }),
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),

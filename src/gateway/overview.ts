@@ -87,7 +87,7 @@ export interface Overview {
   tenantUse(): readonly TenantUseView[]
   /**
    * Deletes what is kept of a tenant: its sessions end with `purged`, its calls are cancelled, its own workers end, what it
-   * has used of its limits is forgotten. Throws `store_unavailable` if records of sessions may be left.
+   * has used of its limits and its tokens are forgotten. Throws `store_unavailable` if records of sessions may be left.
    */
   purgeTenant(tenant: string): Promise<PurgedTenant>
   /** The tenants of the settings, and those that use something now. */
@@ -116,6 +116,7 @@ type OfTenants = Omit<TenantOverviewNeeds & ExplainRunningNeeds, 'upstreams' | '
 export interface OverviewNeeds extends OfTenants {
   readonly endpoints: PurgeNeeds['endpoints']
   readonly rateLimits: OfTenants['rateLimits'] & PurgeNeeds['rateLimits']
+  readonly identity: PurgeNeeds['identity']
   readonly sessions: Pick<Sessions, 'all' | 'end' | 'count'>
   readonly runningCalls: RunningCalls
   readonly upstreams: Pick<ServedUpstreams, 'all' | 'get' | 'remove'>

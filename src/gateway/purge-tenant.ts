@@ -1,6 +1,7 @@
 /** Deletes what is kept of a tenant in this instance. What others have, also under equal ids, is not touched. */
 import type { Sessions } from '../sessions/sessions.ts'
 import type { RateLimits } from '../tenants/rate-limits.ts'
+import type { CallerIdentity } from './caller-identity.ts'
 import type { RunningCalls } from './calls/running-calls.ts'
 import { type EndpointPlanSettings, holdsForOthers } from './endpoint-plans.ts'
 import type { ServedUpstream } from './served-upstream.ts'
@@ -13,6 +14,7 @@ export interface PurgeNeeds {
   readonly upstreams: Pick<ServedUpstreams, 'all' | 'remove'>
   readonly endpoints: { forget(tenant: string): void }
   readonly rateLimits: Pick<RateLimits, 'forget'>
+  readonly identity: Pick<CallerIdentity, 'forget'>
   readonly inForce: { readonly settings: Pick<EndpointPlanSettings, 'limits'> }
 }
 
@@ -25,16 +27,18 @@ export interface PurgedTenant {
   readonly workers: number
   /** Rates and quotas that were in use. */
   readonly limits: number
+  /** Tokens that were known to be good. */
+  readonly tokens: number
   /** Servers whose workers all tenants share: what these remember cannot be told apart, and stays. */
   readonly sharedServers: readonly string[]
 }
 
 /**
- * Ends the sessions of a tenant with what is stored of them, cancels its calls, ends its workers, and forgets its lists and
- * what it has used of its limits, all in one step: its callers may come again at once, and begin anew. Waits for the store.
+ * Ends the sessions of a tenant with what is stored of them, cancels its calls, ends its workers, and forgets its lists,
+ * its tokens, and what it has used of its limits, all in one step: its callers may come again at once, and begin anew. Waits for the store.
  */
 export async function purgeTenant(tenant: string, needs: PurgeNeeds): Promise<PurgedTenant> {
-  const { sessions, runningCalls, upstreams, endpoints, rateLimits, inForce } = needs
+  const { sessions, runningCalls, upstreams, endpoints, rateLimits, identity, inForce } = needs
   const own = [...sessions.all()].filter(({ session }) => session.principal.tenant === tenant)
   const calls = [...runningCalls].filter(({ call }) => call.principal.tenant === tenant)
   // Not waited for here: whoever came again meanwhile would lose what it has begun.
@@ -46,7 +50,7 @@ export async function purgeTenant(tenant: string, needs: PurgeNeeds): Promise<Pu
     sumOf(alone, ({ behind }) => behind.workers().length) + sumOf(others, ({ behind }) => behind.endTenant(tenant))
   upstreams.remove(alone)
   endpoints.forget(tenant)
-  const limits = rateLimits.forget(tenant)
+  const [limits, tokens] = [rateLimits.forget(tenant), identity.forget(tenant)]
   // A store that fails keeps the records, and the caller is told; everything else is deleted all the same.
   const ends = await Promise.allSettled(ending)
   for (const end of ends) if (end.status === 'rejected') throw end.reason
@@ -55,6 +59,7 @@ export async function purgeTenant(tenant: string, needs: PurgeNeeds): Promise<Pu
     calls: calls.length,
     workers,
     limits,
+    tokens,
     sharedServers: sharedOf(others, inForce.settings),
   }
 }

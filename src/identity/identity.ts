@@ -36,6 +36,8 @@ export interface Identity {
    * @throws Refusal `insufficient_scope`
    */
   checkScopes(principal: Principal, asked: readonly ScopedRequest[], path: string): void
+  /** Forgets what was learnt of the tokens of a tenant. @returns of how many */
+  forget(tenant: string): number
   /** The metadata of the endpoint at a path; undefined if no tokens are accepted. */
   metadataOf(path: string): JsonObject | undefined
   /** @throws KeysFileError */
@@ -177,6 +179,7 @@ export function createIdentity(needs: IdentityNeeds): Identity {
       const needed = now.rules.lackedBy(scopes, asked)
       if (needed) throw new Refusal('insufficient_scope', { headers: challenge(path, 'insufficient_scope', needed) })
     },
+    forget: (tenant) => now.tokens?.forget(tenant) ?? 0,
     metadataOf(path) {
       const { publicUrl } = now.settings
       if (!now.tokens || publicUrl === undefined) return undefined

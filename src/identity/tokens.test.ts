@@ -456,3 +456,14 @@ test('a token that has ended is refused, although it was checked before', async 
   expect(await tokens.check(token, audiences)).toHaveProperty('principal')
   await expect.poll(() => tokens.check(token, audiences), { timeout: 20_000 }).toEqual({ fault: 'expired' })
 })
+
+test('tokens of a tenant that is forgotten are checked anew, and those of others are not', async () => {
+  const own = new Tokens([issuer.trusted('tenantClaim=org')], systemClock, silentLog)
+  const tokenOf = (org: string): string => signed({ alg: 'RS256', kid: 'rsa' }, claims({ org }))
+  const [acme, beta] = [tokenOf('acme'), tokenOf('beta')]
+  for (const token of [acme, beta]) expect(await own.check(token, audiences)).toHaveProperty('principal')
+  expect([own.forget('acme'), own.forget('acme')]).toEqual([1, 0])
+  const [anew, known] = [own.check(acme, audiences), own.check(beta, audiences)]
+  expect([anew instanceof Promise, known instanceof Promise]).toEqual([true, false])
+  expect(await anew).toMatchObject({ principal: { tenant: 'acme' } })
+})

@@ -210,6 +210,14 @@ export class Tokens {
     return decided(checked, audiences)
   }
 
+  /** Forgets the tokens of a tenant: the next request with one has it checked anew. @returns how many there were */
+  forget(tenant: string): number {
+    let forgotten = 0
+    for (const [key, { principal }] of this.#remembered)
+      if (principal.tenant === tenant && this.#remembered.delete(key)) forgotten++
+    return forgotten
+  }
+
   #remember(key: string, checked: Checked): void {
     this.#remembered.delete(key)
     this.#remembered.set(key, checked)

@@ -186,6 +186,7 @@ test('everything of a tenant is deleted, and nothing of another one under equal 
       calls: 1,
       workers: 1,
       limits: expect.any(Number) as number,
+      tokens: 0,
       closedSessions: 4,
       errors: expect.any(Number) as number,
       sharedServers: ['all'],

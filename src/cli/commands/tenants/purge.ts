@@ -36,12 +36,13 @@ async function confirm({ name }: Door, tenant: string, stderr: Outputs['stderr']
 }
 
 function told({ tenant, sharedServers, ...counts }: ApiAnswers['purgeTenant']): string {
-  const { sessions, calls, workers, limits, closedSessions, errors } = counts
+  const { sessions, calls, workers, limits, tokens, closedSessions, errors } = counts
   const what = [
     of(sessions, 'session'),
     of(calls, 'call'),
     of(workers, 'worker'),
     of(limits, 'limit in use', 'limits in use'),
+    of(tokens, 'known token'),
     of(closedSessions, 'ended session'),
     of(errors, 'error'),
   ]
