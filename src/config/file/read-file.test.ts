@@ -264,6 +264,8 @@ describe('an error is told with its place, what was meant, and what is accepted'
     ['upstreams: { a: x }', '1:17 config_structure upstreams.a x is not a mapping'],
     ['- a', '1:1 config_structure is not a mapping'],
     ['upstreams: { ? [a] : { command: x } }', '1:16 config_structure [a] is no name'],
+    ['upstreams: { a: { command: ${CMD} } }', '1:28 config_syntax *** needs quotes here'],
+    ['upstreams: { a: { command: [x, ${A}, y] } }', '1:32 config_syntax ${A} needs quotes here'],
   ])('%j: %s', (text, expected) => {
     const found = shown(read(text).problems)
     expect(found).toContainEqual(expect.stringContaining(`mcplex.yaml:${expected}`))

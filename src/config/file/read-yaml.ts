@@ -19,6 +19,7 @@ import type { FileValue } from './file-value.ts'
 import { plainJson } from './plain-json.ts'
 import type { TextSpan } from './frame.ts'
 import { substitute, type Substitutes } from './substitute.ts'
+import { syntaxFaults } from './syntax-faults.ts'
 import { secretsNear } from './syntax-secrets.ts'
 import { knownTags, shortTag, unlikeTag } from './tags.ts'
 import type { TextFault } from './text-fault.ts'
@@ -71,7 +72,7 @@ export function readYaml(original: string, substitutes: Substitutes | undefined)
     }
   }
   const document = parseDocument(text, parsing)
-  const faults = syntaxFaults(document)
+  const faults = syntaxFaults(document, text)
   // After an error, values are guesses.
   if (faults.length > 0)
     return {
@@ -84,26 +85,6 @@ export function readYaml(original: string, substitutes: Substitutes | undefined)
     }
   const read = new Reader(document, text, substitutes).read()
   return { ...read, secrets: [...read.secrets, ...secrets], faults: [...tags, ...read.faults] }
-}
-
-/** Further faults are mostly consequences of the first ones. */
-const maxFaults = 20
-
-/** The faults that the parser has found: of several at one place, the first one. */
-function syntaxFaults({ errors }: Document): TextFault[] {
-  const byPlace = new Map<number, TextFault>()
-  for (const { pos, message } of errors) {
-    const [start, end] = pos
-    if (byPlace.size >= maxFaults) break
-    if (!byPlace.has(start))
-      byPlace.set(start, { code: 'config_syntax', span: { start, end }, fault: withoutSource(message) })
-  }
-  return [...byPlace.values()]
-}
-
-/** The message of a parser without the part of the text that it may quote, but for brackets and the like. */
-function withoutSource(message: string): string {
-  return message.replace(/: (?=.*\w).*$/s, '')
 }
 
 /** What a tag means is decided here. */
