@@ -50,8 +50,8 @@ export interface Mcplex {
   /** The servers that it has started and that run. */
   servers(): number[]
   signal(name: NodeJS.Signals): void
-  /** Ends it in an orderly way, or by force if it does not end. */
-  end(): Promise<Exit>
+  /** Ends it in an orderly way, or by force if it does not end within 10 s, or the given time in milliseconds. */
+  end(withinMs?: number): Promise<Exit>
 }
 
 /** Starts `mcplex serve`, or `mcplex up` with a file, and waits until it is ready. Throws with what it logged if it ends instead. */
@@ -91,7 +91,7 @@ export async function startMcplex(started: Started = {}): Promise<Mcplex> {
     exited,
     servers: () => childrenOf(pid, server[0] ?? ''),
     signal: (name) => void child.kill(name),
-    end: () => endOf(child, exited),
+    end: (withinMs) => endOf(child, exited, withinMs),
   }
 }
 
@@ -102,9 +102,9 @@ export async function mcplexForTest(started?: Started): Promise<Mcplex> {
   return mcplex
 }
 
-async function endOf(child: ChildProcess, exited: Promise<Exit>): Promise<Exit> {
+async function endOf(child: ChildProcess, exited: Promise<Exit>, withinMs = 10_000): Promise<Exit> {
   if (child.pid !== undefined && runs(child.pid)) child.kill('SIGTERM')
-  const force = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  const force = setTimeout(() => child.kill('SIGKILL'), withinMs)
   const exit = await exited
   clearTimeout(force)
   return exit
