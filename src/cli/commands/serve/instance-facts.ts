@@ -10,7 +10,7 @@ const maxNameChars = 200
 /** The most names of upstreams. */
 const maxUpstreams = 100
 
-export function namesOf({ upstreams }: Ready['settings']): readonly string[] {
+export function namesOf({ upstreams }: Pick<Ready['settings'], 'upstreams'>): readonly string[] {
   return Object.keys(upstreams).slice(0, maxUpstreams)
 }
 
@@ -18,7 +18,7 @@ export function namesOf({ upstreams }: Ready['settings']): readonly string[] {
 export function httpInstance(ready: Ready): InstanceFacts {
   const { socket } = ready
   return {
-    server: nameOf(ready.server),
+    server: serverOf(ready.server),
     transport: 'http',
     ...whereServed(ready),
     upstreams: namesOf(ready.settings),
@@ -29,10 +29,11 @@ export function httpInstance(ready: Ready): InstanceFacts {
 
 /** Of an instance that serves one client on stdin and stdout. */
 export function stdioInstance(server: Ready['server']): InstanceFacts {
-  return { server: nameOf(server), transport: 'stdio' }
+  return { server: serverOf(server), transport: 'stdio' }
 }
 
-function nameOf({ name, version }: Ready['server']): InstanceFacts['server'] {
+/** A server as the runtime file names it. */
+export function serverOf({ name, version }: Pick<Ready['server'], 'name' | 'version'>): InstanceFacts['server'] {
   return {
     name: name.slice(0, maxNameChars),
     ...(version !== undefined && { version: version.slice(0, maxNameChars) }),

@@ -4,7 +4,7 @@ import { learntEras } from '../../../config/stateless-endpoints.ts'
 import type { Settings } from '../../../config/settings.ts'
 import type { Gateway } from '../../../gateway/gateway.ts'
 import type { InstanceFacts } from '../../runtime-file.ts'
-import { namesOf } from './instance-facts.ts'
+import { namesOf, serverOf } from './instance-facts.ts'
 import type { ReloadingNeeds } from './reloading.ts'
 
 /**
@@ -20,8 +20,13 @@ export function keepRuntimeFile(needs: {
   const { instance, gateway, settings } = needs
   let reloads: Parameters<ReloadingNeeds['told']>[0] = {}
   let { eras } = instance
-  const write = (): void =>
-    needs.write({ ...instance, upstreams: namesOf({ ...settings() }), ...(eras && { eras }), ...reloads })
+  const write = (): void => {
+    const upstreams = namesOf(settings())
+    // What the only server says of itself is known of the first one alone.
+    const isSame = isDeepStrictEqual(upstreams, instance.upstreams)
+    const server = isSame ? instance.server : serverOf({ name: upstreams.join(', '), version: undefined })
+    needs.write({ ...instance, server, upstreams, ...(eras && { eras }), ...reloads })
+  }
   const learn = async (): Promise<void> => {
     const states = await gateway.upstreamStates()
     const stateless = new Map(states.map((state) => [state.name, state.stateless]))
