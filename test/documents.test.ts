@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
+import { workerEnds } from '../src/base/events.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -44,6 +45,14 @@ test('decisions are numbered without a gap, and each says what would change it',
     expect(text).toMatch(new RegExp(`^# ${at + 1}\\. `))
     expect(text).toContain('\n## We would change our mind if\n')
   })
+})
+
+test('operations.md explains every reason for which workers end', () => {
+  const text = readFileSync(join(root, 'docs', 'operations.md'), 'utf8')
+  const [, section = ''] = /^### Why a process has ended\n([^#]*)/m.exec(text) ?? []
+  const rows = section.split('\n').flatMap((line) => (line.startsWith('| `') ? (line.split(' | ')[0] ?? '') : []))
+  const words = rows.flatMap((row) => Array.from(row.matchAll(/`(\w+)`/g), ([, word = '']) => word))
+  expect(words.toSorted()).toEqual([...workerEnds].toSorted())
 })
 
 function listed(folder: string): string[] {

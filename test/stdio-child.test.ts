@@ -32,7 +32,7 @@ describe('lines', () => {
 
   test('the exit is told after the last line, however much was said before it', async () => {
     const child = nursery.sh('seq 1 100000; exit 3')
-    expect(await child.exit()).toEqual({ code: 3, signal: null, expected: false, stderr: '' })
+    expect(await child.exit()).toMatchObject({ code: 3, signal: null, expected: false, stderr: '' })
     expect(child.lines).toHaveLength(100_000)
   })
 
@@ -150,11 +150,21 @@ describe('start', () => {
     await asked.child.close()
     expect(asked.events).toEqual([
       { name: 'workerStarted', event: { worker, pid, purpose: 'test' } },
-      { name: 'workerEnded', event: { worker, code: 0, signal: null, expected: true } },
+      { name: 'workerEnded', event: { worker, code: 0, signal: null, expected: true, reason: 'stopped' } },
     ])
     const crashed = nursery.sh('kill -9 $$')
     expect(await crashed.exit()).toMatchObject({ signal: 'SIGKILL', expected: false })
-    expect(crashed.events[1]).toMatchObject({ event: { signal: 'SIGKILL', expected: false } })
+    expect(crashed.events[1]).toMatchObject({ event: { signal: 'SIGKILL', expected: false, reason: 'start_failed' } })
+  })
+
+  test('of several reasons for an end the first counts, and a crash after a message is no failed start', async () => {
+    const idle = nursery.start('cat', [])
+    const ended = idle.child.close('idle')
+    idle.child.kill('unresponsive')
+    await ended
+    expect(await idle.exit()).toMatchObject({ expected: true, reason: 'idle' })
+    const spoken = nursery.sh(`echo '{}'; exit 3`)
+    expect(await spoken.exit()).toMatchObject({ code: 3, expected: false, reason: 'crash' })
   })
 
   test('the reason of a failed start is the output on stderr', async () => {

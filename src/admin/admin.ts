@@ -17,6 +17,7 @@ import { untilListening } from '../transports/http/until-listening.ts'
 import type { AdminToken } from './admin-tokens.ts'
 import { ClosedSessions } from './closed-sessions.ts'
 import { answerExchange } from './exchange.ts'
+import { EndedWorkers } from './ended-workers.ts'
 import { createHandlers, type OperatedProcess } from './handlers.ts'
 import { createMetrics } from './metrics/scrape.ts'
 import { RecentErrors } from './recent-errors.ts'
@@ -73,7 +74,14 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
   const { events } = gateway
   const closedSessions = new ClosedSessions(events)
   const recentErrors = new RecentErrors(events, clock)
-  const handlers = createHandlers({ gateway, process: operated, closedSessions, recentErrors, log })
+  const handlers = createHandlers({
+    gateway,
+    process: operated,
+    closedSessions,
+    recentErrors,
+    endedWorkers: new EndedWorkers(events),
+    log,
+  })
   const metrics = createMetrics(gateway, clock)
   const limit = new LineLimit<string>(clock, 1, (what, skipped) => log.info({ what, skipped }, 'lines skipped'))
   const refusals = {

@@ -1,4 +1,5 @@
 /** The answers of the JSON API. Times are texts of ISO 8601; ages and durations are in milliseconds. */
+import type { WorkerEnd } from '../base/events.ts'
 import type { ReloadResult } from './reload-result.ts'
 
 export interface ApiInstance {
@@ -27,6 +28,8 @@ export interface ApiUpstream {
   readonly concurrency?: ApiConcurrency | undefined
   readonly tools: number
   readonly workers: Readonly<Record<string, number>>
+  /** How many workers have ended, by reason. */
+  readonly ended: Readonly<Partial<Record<WorkerEnd, number>>>
   /** Calls that run, and calls that wait. */
   readonly calls: number
   readonly waiting: number

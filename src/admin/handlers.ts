@@ -9,6 +9,7 @@ import { version } from '../base/version.ts'
 import { AdminError } from './admin-error.ts'
 import type { Handlers } from './api-request.ts'
 import type { ClosedSessions } from './closed-sessions.ts'
+import type { EndedWorkers } from './ended-workers.ts'
 import { createUpstreamHandlers, type OperatedUpstreams } from './upstream-handlers.ts'
 import type { RecentErrors } from './recent-errors.ts'
 import type { ApiAnswers, ApiCall, ApiLastError, ApiReloads, ApiSession, ApiTenant } from './answers.ts'
@@ -31,6 +32,7 @@ export interface HandlerNeeds {
   readonly process: OperatedProcess
   readonly closedSessions: ClosedSessions
   readonly recentErrors: RecentErrors
+  readonly endedWorkers: EndedWorkers
   readonly log: Log
 }
 
@@ -39,6 +41,7 @@ export function createHandlers({
   process: operated,
   closedSessions,
   recentErrors,
+  endedWorkers,
   log,
 }: HandlerNeeds): Handlers {
   const { overview } = gateway
@@ -59,7 +62,7 @@ export function createHandlers({
   }
 
   return {
-    ...createUpstreamHandlers(gateway),
+    ...createUpstreamHandlers(gateway, endedWorkers),
     async instance() {
       const { status, counts = {}, memory } = await gateway.health()
       const uptimeMs = Math.round(process.uptime() * 1000)

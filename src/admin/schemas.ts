@@ -3,6 +3,7 @@
  * Nothing of it is loaded while mcplex serves.
  */
 import { z } from 'zod'
+import { workerEnds } from '../base/events.ts'
 import type { ApiAnswers } from './answers.ts'
 import type { OperationId } from './api.ts'
 import { reloads, startReload } from './reload-schemas.ts'
@@ -149,6 +150,7 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
         concurrency: concurrency.optional().describe('Left out if as many calls run as come.'),
         tools: count,
         workers: z.record(z.string(), count).describe('How many workers are in each state.'),
+        ended: z.partialRecord(z.enum(workerEnds), count).describe('How many workers have ended so far, by reason.'),
         calls: count.describe('Calls that workers run.'),
         waiting: count.describe('Calls that wait for a worker, or for the end of a pause.'),
         oldestWaitMs: ms.describe('How long the first of them has waited, in milliseconds.'),

@@ -12,6 +12,7 @@ import type {
   ApiWorker,
   UpstreamStateName,
 } from './answers.ts'
+import type { EndedWorkers } from './ended-workers.ts'
 import { breakerWords } from './api.ts'
 import type { ApiRequest, Handlers } from './api-request.ts'
 
@@ -32,7 +33,7 @@ type UpstreamHandlers = Pick<
   | 'acceptDefinitions'
 >
 
-export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHandlers {
+export function createUpstreamHandlers(gateway: OperatedUpstreams, endedWorkers: EndedWorkers): UpstreamHandlers {
   /** @throws AdminError 404 */
   const operated = ({ segments: { upstream = '' } }: ApiRequest): readonly [string, UpstreamOperations] => {
     const operations = gateway.operations(upstream)
@@ -48,7 +49,11 @@ export function createUpstreamHandlers(gateway: OperatedUpstreams): UpstreamHand
   return {
     async upstreams() {
       const states = await gateway.upstreamStates()
-      return { upstreams: states.map((state) => upstreamOf(state, gateway.operations(state.name))) }
+      return {
+        upstreams: states.map((state) => {
+          return { ...upstreamOf(state, gateway.operations(state.name)), ended: endedWorkers.of(state.name) }
+        }),
+      }
     },
     async workers({ counts: { limit = 0, offset = 0 }, texts: { upstream } }) {
       const names = (await gateway.upstreamStates()).map(({ name }) => name)
@@ -132,7 +137,7 @@ function noUpstream(name: string): AdminError {
 
 const closedBreaker: ApiBreaker = { state: 'closed', forced: false }
 
-function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undefined): ApiUpstream {
+function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undefined): Omit<ApiUpstream, 'ended'> {
   const { name, kind, reason, sinceMs, tools, counts, held } = state
   const control = operations?.state()
   const workers: Record<string, number> = {}

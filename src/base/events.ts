@@ -45,11 +45,19 @@ export interface Events {
   /** A call whose worker had ended ran once more on another one; `result` is `answered`, `failed` or `cancelled`. */
   callRetried: { upstream: string; result: 'answered' | 'failed' | 'cancelled' }
   /**
-   * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker` counts up from 1
-   * for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its name, where there may be several.
+   * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash, and `reason` is from a closed
+   * set. `worker` counts up from 1 for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its
+   * name, where there may be several.
    */
   workerStarted: { worker: number; pid: number; purpose: string; upstream?: string }
-  workerEnded: { worker: number; code: number | null; signal: string | null; expected: boolean; upstream?: string }
+  workerEnded: {
+    worker: number
+    code: number | null
+    signal: string | null
+    expected: boolean
+    reason: WorkerEnd
+    upstream?: string
+  }
   /** Output of an upstream was dropped because it could not be attributed or understood, or a client's notification that fits no upstream. */
   dropped: { what: DroppedThing; count: number }
   /** A tool is defined in a way that was not seen before; `change` is `changed` or `added`, `hash` that of the definition. */
@@ -117,6 +125,38 @@ export const sessionEnds = [
   'purged',
 ] as const
 export type SessionEnd = (typeof sessionEnds)[number]
+
+/** Why workers end. What mcplex did comes first, then what the server did. */
+export const workerEnds = [
+  /** The session, user or call that it was for has ended. */
+  'client_gone',
+  'idle',
+  /** It was idle, and another worker needed its place. */
+  'evicted',
+  /** A spare, a worker for lists or a second try of a start that is of no use any more. */
+  'not_needed',
+  /** Replaced by hand, or because it was this old, had this many calls, or took this much memory. */
+  'recycled',
+  'recycled_age',
+  'recycled_calls',
+  'recycled_memory',
+  /** All of a tenant was ended. */
+  'purged',
+  /** Its server was ended: with mcplex, or because another configuration has another one. */
+  'stopped',
+  /** It needed more memory than it may have. */
+  'memory_limit',
+  'unresponsive',
+  /** It sent requests without reading the answers. */
+  'answers_unread',
+  /** It ended, or was silent or wrong, before its handshake was done. */
+  'start_failed',
+  /** It ended by itself. */
+  'crash',
+  /** An error of mcplex: the worker may be in any state. */
+  'fault',
+] as const
+export type WorkerEnd = (typeof workerEnds)[number]
 export type DroppedThing =
   'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification' | 'client_notification'
 

@@ -67,7 +67,10 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
     events.on('workerEnded', (event) => {
       // An unexpected end is logged as a warning where it is noticed.
       if (!event.expected) return
-      log.debug({ ...upstreamOf(event), worker: event.worker, exit: event.code, signal: event.signal }, 'worker ended')
+      log.debug(
+        { ...upstreamOf(event), worker: event.worker, reason: event.reason, exit: event.code, signal: event.signal },
+        'worker ended',
+      )
     }),
     events.on('dropped', (event) => line('dropped', { what: event.what, count: event.count })),
   ]

@@ -1,4 +1,5 @@
 /** How a worker ended, and why one could not be started: the kind of failure, and words for operators that hold no secret. */
+import type { WorkerEnd } from '../base/events.ts'
 import { asRefusal } from '../base/refusal.ts'
 
 /** How a worker ended. */
@@ -12,8 +13,8 @@ export interface WorkerExit {
   readonly stderr: string
   /** Lines on stdout before the first response that are no messages: at most 4 KiB, for the operator as well. */
   readonly stdout?: string
-  /** Why it was ended although nothing has asked for that: it needed more memory than its limit. */
-  readonly reason?: 'worker_memory' | undefined
+  /** Why it ended; undefined if it could not be started. */
+  readonly reason?: WorkerEnd | undefined
   /** Why it could not be started, such as `ENOENT` (also for a working directory that is not there). */
   readonly error?: string
 }

@@ -13,6 +13,8 @@
  * ending        it was told to end and still runs
  * ended         it is gone, and in no set
  */
+import type { WorkerEnd } from '../base/events.ts'
+
 export type WorkerState =
   'starting' | 'spare' | 'restoring' | 'idle' | 'busy' | 'unresponsive' | 'retiring' | 'ending' | 'ended'
 
@@ -40,6 +42,8 @@ export const allowedMoves: Readonly<Record<WorkerState, readonly WorkerState[]>>
 /** The state of one worker, for the worker itself: it can read and change it, and does not see the sets. */
 export interface WorkerStanding {
   readonly state: WorkerState
+  /** Why another worker takes its place as soon as it has no call; undefined if none does. */
+  readonly replacedFor?: WorkerEnd | undefined
   /** Moves the worker; throws for a move that is not allowed. */
   move(to: WorkerState): void
 }

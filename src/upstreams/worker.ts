@@ -2,6 +2,7 @@
  * A worker: one live conversation with one instance of a server. Pools, isolation groups, catalog workers, subscriptions
  * and spares use this interface and know nothing of what is behind it; `connection/` implements it for lines of JSON-RPC.
  */
+import type { WorkerEnd } from '../base/events.ts'
 import type { Call, Caller, ClientKey, Outcome, Update, WorkerId } from '../protocol/call.ts'
 import type { JsonObject, RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
@@ -70,12 +71,12 @@ export interface Worker {
   expire(nowMs: number): boolean
   /** It did not answer a ping: it is unresponsive until it sends anything. */
   markUnresponsive(): void
-  /** Gives it no further call and ends it when its calls are over; at once if it has none. Idempotent. */
-  retire(): void
-  /** Ends the worker in an orderly way; calls in flight fail. Resolves when it is gone. Idempotent. */
-  close(): Promise<void>
+  /** Gives it no further call and ends it when its calls are over; at once if it has none. Idempotent: the first reason counts. */
+  retire(reason: WorkerEnd): void
+  /** Ends the worker in an orderly way; calls in flight fail. Resolves when it is gone. Idempotent: the first reason counts. */
+  close(reason: WorkerEnd): Promise<void>
   /** Ends a worker that no longer reacts, at once. */
-  kill(): void
+  kill(reason: WorkerEnd): void
 }
 
 /** A call that a worker runs: updates and outcome, as they come. */
@@ -132,6 +133,6 @@ export interface ServerInstance {
   open(needs: WorkerNeeds): Promise<OpenedWorker>
   /** Calls `exited` with its exit, for an instance that is never opened. */
   watch(exited: (exit: WorkerExit) => void): void
-  /** Ends it in an orderly way; resolves when it is gone. Idempotent. */
-  close(): Promise<void>
+  /** Ends it in an orderly way; resolves when it is gone. Idempotent: the first reason counts. */
+  close(reason: WorkerEnd): Promise<void>
 }

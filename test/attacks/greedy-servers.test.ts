@@ -1,6 +1,7 @@
 /** Servers that take all the memory, or start processes without end: they harm no other server, and leave nothing behind. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { type Log, silentLog } from '../../src/base/log.ts'
 import { enforcedByGroups } from '../../src/upstreams/stdio/control-group-limits.ts'
 import { runs } from '../children/processes.ts'
 import { eventually } from '../support/eventually.ts'
@@ -15,13 +16,27 @@ const isBounded = enforcedByGroups().has('pids')
 const mebibyte = 1024 ** 2
 
 /** A greedy server beside another one. */
-async function start(): Promise<{ readonly greedy: Session; readonly other: Session; readonly bystander: Session }> {
-  const { url } = await startSeveral({
-    greedy: { args: [greedy], spares: 0, limitMemoryBytes: 250 * mebibyte, limitPids: 64, limitBestEffort: true },
-    echo: [echoLegacy],
-  })
+async function start(): Promise<{
+  readonly greedy: Session
+  readonly other: Session
+  readonly bystander: Session
+  /** What was warned of, and why workers have ended. */
+  readonly warnings: string[]
+  readonly ends: string[]
+}> {
+  const [warnings, ends]: [string[], string[]] = [[], []]
+  const log: Log = { ...silentLog, warn: (_, message) => void warnings.push(message) }
+  const { url, gateway } = await startSeveral(
+    {
+      greedy: { args: [greedy], spares: 0, limitMemoryBytes: 250 * mebibyte, limitPids: 64, limitBestEffort: true },
+      echo: [echoLegacy],
+    },
+    {},
+    { log },
+  )
+  gateway.events.on('workerEnded', ({ reason }) => void ends.push(reason))
   const [one, two] = await Promise.all([openSession(`${url}/greedy`), openSession(`${url}/greedy`)])
-  return { greedy: one, other: two, bystander: await openSession(`${url}/echo`) }
+  return { greedy: one, other: two, bystander: await openSession(`${url}/echo`), warnings, ends }
 }
 
 /** Has the other server called until something is over; gives how often it has answered. */
@@ -38,12 +53,15 @@ async function meanwhile(bystander: Session, over: Promise<unknown>): Promise<nu
 test.each([false, true])(
   'one that needs more memory than it may have is ended with a typed error, and harms no other (in a process of its own: %s)',
   async (child) => {
-    const { greedy: hog, other, bystander } = await start()
+    const { greedy: hog, other, bystander, warnings, ends } = await start()
     const [pid, others] = [await hog.text('pid'), await other.text('pid')]
     const response = hog.response('hog', { megabytes: 700, child })
     expect(await meanwhile(bystander, response)).toBeGreaterThan(0)
     expect(reasonOf(await response)).toBe('worker_memory')
     await eventually('it is gone', () => !runs(Number(pid)))
+    expect(ends).toEqual(['memory_limit'])
+    expect(warnings).toContain('worker needs more memory than it may have and is ended')
+    expect(warnings).not.toContain('worker ended unexpectedly')
     expect(await other.text('pid'), 'another session of the same server').toBe(others)
     expect(await hog.text('pid'), 'its own session gets the next one').not.toBe(pid)
   },

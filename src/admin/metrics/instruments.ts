@@ -64,9 +64,7 @@ export class Instruments {
     events.on('authDecision', ({ method, result, reason }) => this.authDecisions.add(1, method, result, reason))
     events.on('refused', ({ code }) => this.refusals.add(1, code))
     events.on('workerStarted', ({ upstream = onlyUpstream, purpose }) => this.workerStarts.add(1, upstream, purpose))
-    events.on('workerEnded', ({ upstream = onlyUpstream, expected }) =>
-      this.workerEnds.add(1, upstream, expected ? 'ended' : 'crash'),
-    )
+    events.on('workerEnded', ({ upstream = onlyUpstream, reason }) => this.workerEnds.add(1, upstream, reason))
     events.on('callRetried', ({ upstream, result }) => this.retries.add(1, upstream, result))
     events.on('dropped', ({ what, count }) => this.dropped.add(count, what))
   }

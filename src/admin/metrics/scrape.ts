@@ -118,11 +118,7 @@ function counted(instruments: Instruments): Metric[] {
       tallies.refusals.samples(),
     ),
     counter('mcplex_worker_starts_total', 'Workers that were started, by what for.', tallies.workerStarts.samples()),
-    counter(
-      'mcplex_worker_ends_total',
-      'Workers that have ended: as they should, or by a crash.',
-      tallies.workerEnds.samples(),
-    ),
+    counter('mcplex_worker_ends_total', 'Workers that have ended, by the reason.', tallies.workerEnds.samples()),
     counter(
       'mcplex_retries_total',
       'Calls that ran once more after their worker had ended, by upstream and result.',

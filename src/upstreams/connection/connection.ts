@@ -4,7 +4,7 @@
  * call (log messages, input requests, changes).
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { DroppedThing } from '../../base/events.ts'
+import type { DroppedThing, WorkerEnd } from '../../base/events.ts'
 import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { emptyObject, type RawObject, rawObject } from '../../protocol/json-text.ts'
@@ -166,7 +166,7 @@ export class UpstreamConnection implements Worker {
       if (this.callsInFlight > 0) standing.move('busy')
     } else if (this.callsInFlight > 0) return
     else if (standing.state === 'busy') standing.move('idle')
-    else if (standing.state === 'retiring') void this.close()
+    else if (standing.state === 'retiring') void this.close(standing.replacedFor ?? 'recycled')
   }
 
   markUnresponsive(): void {
@@ -198,7 +198,7 @@ export class UpstreamConnection implements Worker {
     )
     if (!pending) throw new Refusal('overloaded')
     this.#moveByCalls()
-    if (++this.#begun === this.#needs.callsInAll) this.retire()
+    if (++this.#begun === this.#needs.callsInAll) this.retire('recycled_calls')
     pending.mayHold = isAlone
     this.attributor.served.begin(call.clientKey, now)
     const params = this.codec.params(call, call.progressToken === undefined ? undefined : pending.id)
@@ -252,22 +252,22 @@ export class UpstreamConnection implements Worker {
     return this.#pendingCalls.expire(nowMs, this.#flowControl.isHeld)
   }
 
-  retire(): void {
+  retire(reason: WorkerEnd): void {
     const { standing } = this.#needs
     if (this.closed || standing.state === 'retiring') return
-    if (this.callsInFlight === 0) void this.close()
+    if (this.callsInFlight === 0) void this.close(reason)
     else standing.move('retiring')
   }
 
-  close(): Promise<void> {
+  close(reason: WorkerEnd): Promise<void> {
     this.#end()
     this.#fail(new Refusal('upstream_closed'))
-    return this.#needs.transport.close()
+    return this.#needs.transport.close(reason)
   }
 
-  kill(): void {
+  kill(reason: WorkerEnd): void {
     this.#end()
-    this.#needs.transport.kill()
+    this.#needs.transport.kill(reason)
   }
 
   #end(): void {
@@ -279,7 +279,7 @@ export class UpstreamConnection implements Worker {
     this.#closed = true
     this.#outgoing.close()
     this.#serverRequests.drop()
-    this.#fail(new Refusal(exit.reason ?? 'upstream_closed'))
+    this.#fail(new Refusal(exit.reason === 'memory_limit' ? 'worker_memory' : 'upstream_closed'))
     this.#needs.ended(exit)
   }
 

@@ -113,7 +113,7 @@ export function createConnector(common: {
           },
           'worker could not be started',
         )
-        void connection.close()
+        void connection.close('start_failed')
         throw new Refusal('upstream_unavailable', { cause })
       }
     },

@@ -93,25 +93,25 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
 
   if (typeof early === 'object') {
     needs.discovered(early)
-    if (!needs.hasRoom()) await first.close()
+    if (!needs.hasRoom()) await first.close('not_needed')
     const second = needs.connect('legacy')
     const legacy = await initializeSecond(second)
     const modern = { connection: first, serverDescription: early }
     if (legacy) return { modern, legacy: { connection: second, serverDescription: legacy }, words }
     const endedByItself = second.closed
-    await second.close()
+    await second.close('not_needed')
     // If it ended by itself, it may have rejected `initialize`, or the fact that another process runs.
     if (!endedByItself || first.closed) return { modern, legacy: undefined, words }
-    await first.close()
+    await first.close('not_needed')
     const alone = needs.connect('legacy')
     const serverDescription = await initializeSecond(alone)
     if (serverDescription) return { modern, legacy: { connection: alone, serverDescription }, isOnlyOne: true, words }
-    await alone.close()
+    await alone.close('not_needed')
     const again = needs.connect('modern')
     const found = await discover(again, needs.clientDescriptionOf('modern'), nothing, needs.startTimeoutMs).catch(
       () => undefined,
     )
-    if (!found) await again.close()
+    if (!found) await again.close('start_failed')
     return { modern: found ? { connection: again, serverDescription: found } : modern, legacy: undefined, words }
   }
 
@@ -131,12 +131,12 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
 
   // If it ended by itself, it may have started slowly, and the next process needs as long again.
   const endedByItself = first.closed
-  const ended = first.close()
+  const ended = first.close('start_failed')
   if (!endedByItself && leftMs() === 0) return { modern: undefined, legacy: undefined, words }
   if (!needs.hasRoom()) await ended
   const fresh = needs.connect('legacy')
   const legacy = await initialize(fresh, endedByItself ? needs.startTimeoutMs : leftMs())
-  if (!legacy) await fresh.close()
+  if (!legacy) await fresh.close('start_failed')
   return { modern: undefined, legacy: legacy && { connection: fresh, serverDescription: legacy }, words }
 }
 

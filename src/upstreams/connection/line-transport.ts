@@ -5,6 +5,7 @@
  * Promises: lines arrive whole and in order, and the exit after the last line; no failure of the instance is an unhandled
  * error.
  */
+import type { WorkerEnd } from '../../base/events.ts'
 import type { LostLine } from '../../base/lines.ts'
 import type { MemoryAccount, Reservation } from '../../base/memory-budget.ts'
 import type { Call, Caller, WorkerId } from '../../protocol/call.ts'
@@ -48,10 +49,13 @@ export interface LineTransport {
   listen(listener: LineListener, owner?: Caller): void
   /** Stops reading the output, so that the instance waits, or resumes reading. */
   hold(isHeld: boolean): void
-  /** Ends the instance in an orderly way; resolves when nothing of it is left. Idempotent. */
-  close(): Promise<void>
-  /** Ends it at once. */
-  kill(): void
+  /**
+   * Ends the instance in an orderly way; resolves when nothing of it is left. Idempotent: the first reason counts.
+   * @param reason `stopped` if there is none
+   */
+  close(reason?: WorkerEnd): Promise<void>
+  /** Ends it at once. @param reason as that of `close` */
+  kill(reason?: WorkerEnd): void
   readonly exited: boolean
   /** Calls `listener` once, as soon as `exited` is true; at once if it is already. At most one listener. */
   whenExited(listener: () => void): void

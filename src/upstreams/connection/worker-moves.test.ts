@@ -139,11 +139,11 @@ test('a worker is idle, busy, unresponsive, ending or ended as its calls, silenc
           if (isUnresponsive && !isEnding) recoveries++
           isUnresponsive &&= isEnding
         } else if (step === 'retire' && !isOver) {
-          connection.retire()
+          connection.retire('recycled')
           isRetiring = true
           isUnresponsive = false
         } else if (step === 'close' || step === 'kill') {
-          void connection[step]()
+          void connection[step]('idle')
           isEnding = true
         } else if (step === 'exit' && !hasEnded) {
           exits()

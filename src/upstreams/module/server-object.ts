@@ -3,7 +3,7 @@
  * while it is held back waits, up to a bound, and goes on beyond that: the bound of the call then ends the call.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { EventSink } from '../../base/events.ts'
+import type { EventSink, WorkerEnd } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryAccount, MemoryBudget, Reservation } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
@@ -45,6 +45,7 @@ export class ServerObject implements LineTransport {
   #onExited: (() => void) | undefined
   #closing: Promise<void> | undefined
   #activeAtMs = 0
+  #hasSpoken = false
 
   constructor(needs: ServerObjectNeeds) {
     this.#needs = needs
@@ -98,32 +99,34 @@ export class ServerObject implements LineTransport {
     this.#hosted?.hold(isHeld)
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close(reason: WorkerEnd = 'stopped'): Promise<void> {
+    this.#closing ??= this.#close(reason)
     return this.#closing
   }
 
-  async #close(): Promise<void> {
+  async #close(reason: WorkerEnd): Promise<void> {
     if (this.#exit) return
     const closed = this.#hosted?.close()
     // From here on the object can say nothing that is of use; but its `onclose` may take a moment.
     await closed
-    this.#finish({ code: null, signal: null, expected: true, stderr: '' })
+    this.#finish({ code: null, signal: null, expected: true, stderr: '', reason })
   }
 
-  kill(): void {
+  kill(reason: WorkerEnd = 'stopped'): void {
     if (this.#exit) return
     this.#hosted?.kill()
-    this.#finish({ code: null, signal: null, expected: true, stderr: '' })
+    this.#finish({ code: null, signal: null, expected: true, stderr: '', reason })
   }
 
   #ended(end: ObjectEnd): void {
     if (this.#exit || this.#closing) return
     this.#needs.complained(end, this.worker)
-    this.#finish({ code: 1, signal: null, expected: false, stderr: [end.what, end.error ?? ''].join('\n').trim() })
+    const reason = this.#hasSpoken ? 'crash' : 'start_failed'
+    const stderr = [end.what, end.error ?? ''].join('\n').trim()
+    this.#finish({ code: 1, signal: null, expected: false, stderr, reason })
   }
 
-  #finish(exit: WorkerExit): void {
+  #finish(exit: WorkerExit & { readonly reason: WorkerEnd }): void {
     if (this.#exit) return
     this.#exit = exit
     this.#onExited?.()
@@ -133,6 +136,7 @@ export class ServerObject implements LineTransport {
       code: exit.code,
       signal: null,
       expected: exit.expected,
+      reason: exit.reason,
     })
     this.memory.close()
     this.inputRequestMemory.close()
@@ -149,6 +153,7 @@ export class ServerObject implements LineTransport {
     const { maxLineBytes, events, log, clock } = this.#needs
     if (this.#exit) return
     this.#activeAtMs = clock.now()
+    this.#hasSpoken = true
     if (text.length * 3 > maxLineBytes) {
       const bytes = Buffer.byteLength(text)
       if (bytes > maxLineBytes) {
@@ -162,7 +167,7 @@ export class ServerObject implements LineTransport {
     } catch (error) {
       // A bug of ours must not become an error of the tool: only this object is ended.
       log.error({ worker: this.worker, err: error }, 'a line of a worker met a fault; it is ended')
-      this.kill()
+      this.kill('fault')
     }
   }
 }

@@ -1,4 +1,5 @@
 /** An instance of the server that can become a worker: its transport, and how a conversation over it begins. */
+import type { WorkerEnd } from '../../base/events.ts'
 import type { Connector } from '../connection/connector.ts'
 import type { LineTransport } from '../connection/line-transport.ts'
 import type { OpenedWorker, ServerInstance, WorkerNeeds } from '../worker.ts'
@@ -32,7 +33,7 @@ export class ConnectedInstance implements ServerInstance {
     this.transport.listen({ line() {}, dropped() {}, exit: exited })
   }
 
-  close(): Promise<void> {
-    return this.transport.close()
+  close(reason: WorkerEnd): Promise<void> {
+    return this.transport.close(reason)
   }
 }

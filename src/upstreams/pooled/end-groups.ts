@@ -1,4 +1,5 @@
 /** Ends isolation groups whose callers are gone: their workers, and what these remember. */
+import type { WorkerEnd } from '../../base/events.ts'
 import type { Caller } from '../../protocol/call.ts'
 import { type IsolationGroup, isOfTenant } from '../pooling/isolation-group.ts'
 import type { IsolationGroups } from '../pooling/isolation-groups.ts'
@@ -11,19 +12,20 @@ interface Parts {
   readonly notifications: Pick<NotificationRouter, 'forget'>
 }
 
+type EndWorker = (worker: Worker, reason: WorkerEnd) => void
 type Starts = Pick<WorkerStarts, 'starting'>
 
 /** Does nothing if the session has no group of its own. */
-export function endGroupOfSession(caller: Caller, parts: Parts, starts: Starts, end: (worker: Worker) => void): void {
+export function endGroupOfSession(caller: Caller, parts: Parts, starts: Starts, end: EndWorker): void {
   const { groups } = parts
   const group = groups.find(groups.keyOf(caller))
-  if (group?.attribution === 'session') endGroup(group, parts, starts, end)
+  if (group?.attribution === 'session') endGroup(group, parts, starts, (worker) => end(worker, 'client_gone'))
 }
 
 /** @returns how many workers the groups had */
-export function endGroupsOfTenant(tenant: string, parts: Parts, starts: Starts, end: (worker: Worker) => void): number {
+export function endGroupsOfTenant(tenant: string, parts: Parts, starts: Starts, end: EndWorker): number {
   const own = [...parts.groups.all()].filter((group) => isOfTenant(group, tenant))
-  return own.reduce((sum, group) => sum + endGroup(group, parts, starts, end), 0)
+  return own.reduce((sum, group) => sum + endGroup(group, parts, starts, (worker) => end(worker, 'purged')), 0)
 }
 
 function endGroup(

@@ -3,6 +3,7 @@
  * the call there. It composes what `pooling/` has with instances that a program starts, whatever kind of server that is.
  */
 import type { Timer } from '../../base/clock.ts'
+import type { WorkerEnd } from '../../base/events.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call, Caller, Filter, Reply } from '../../protocol/call.ts'
 import type { HealthCheck } from '../../protocol/health.ts'
@@ -169,11 +170,11 @@ export class PooledUpstream implements SingleUpstream {
   endSession(caller: Caller): void {
     // The only client may have state of requests without a session; its worker ends when it is idle.
     if (this.#needs.hasOneClient || this.groups.serverEras.size === 0) return
-    endGroupOfSession(caller, this, this.#starts, (worker) => this.#end(worker))
+    endGroupOfSession(caller, this, this.#starts, this.#end)
   }
 
   endTenant(tenant: string): number {
-    return this.#needs.hasOneClient ? 0 : endGroupsOfTenant(tenant, this, this.#starts, (worker) => this.#end(worker))
+    return this.#needs.hasOneClient ? 0 : endGroupsOfTenant(tenant, this, this.#starts, this.#end)
   }
 
   counts(): Readonly<Record<string, number>> {
@@ -207,7 +208,7 @@ export class PooledUpstream implements SingleUpstream {
     this.pool.close()
     const serving = [...this.groups.all()].flatMap(({ workers }) => [...workers])
     this.groups.clear()
-    for (const worker of [...serving, ...this.#starts.starting()]) this.#end(worker)
+    for (const worker of [...serving, ...this.#starts.starting()]) this.#end(worker, 'stopped')
     // The program as well: while the start is under way, no other part knows all of its processes.
     await Promise.all([...this.#ends, this.catalogWorkers.close(), this.#spares?.close(), this.#program.close(false)])
   }
@@ -238,8 +239,8 @@ export class PooledUpstream implements SingleUpstream {
     this.catalogWorkers.slotFreed()
   }
 
-  #end(worker: Worker): void {
-    const ended = worker.close().finally(() => this.#ends.delete(ended))
+  readonly #end = (worker: Worker, reason: WorkerEnd): void => {
+    const ended = worker.close(reason).finally(() => this.#ends.delete(ended))
     this.#ends.add(ended)
   }
 

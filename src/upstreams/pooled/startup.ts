@@ -118,7 +118,7 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
     // What it said on stderr comes with its exit.
     await new Promise<void>((resolve) => {
       const timer = needs.clock.after(endMs, resolve)
-      void Promise.all([...slots.keys()].map((connection) => connection.close())).then(() => {
+      void Promise.all([...slots.keys()].map((connection) => connection.close('start_failed'))).then(() => {
         timer.stop()
         resolve()
       })
@@ -142,7 +142,7 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
   }
   const { isOnlyOne = false } = found
   if (found.modern && found.legacy && (isOnlyOne || sharing.stateless === 'refuse'))
-    void found.modern.connection.close()
+    void found.modern.connection.close('not_needed')
   else if (found.modern) add(modernCodec, found.modern)
   if (found.legacy) add(legacyUpstreamCodec, found.legacy)
   return { eras, sharing, used, isOnlyOne }

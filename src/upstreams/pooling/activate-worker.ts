@@ -38,7 +38,7 @@ export async function activateWorker(
   if (group.endsAfter !== 'every call') await told
   if (group.ended || worker.closed) {
     group.workers.delete(worker)
-    void worker.close()
+    void worker.close(group.ended ? 'client_gone' : (slot.replacedFor ?? 'not_needed'))
     throw slot.isReplaced && !group.ended ? new NoRoom() : new Refusal('upstream_closed')
   }
   tellReplaced(group, serverEra, worker, needs)

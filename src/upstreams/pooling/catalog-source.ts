@@ -141,7 +141,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
         worker.unreserve()
         over?.()
         // A late message about this list could be attributed to the next call.
-        if (group.endsAfter === 'every call' && worker.callsInFlight === 0) void worker.close()
+        if (group.endsAfter === 'every call' && worker.callsInFlight === 0) void worker.close('client_gone')
         pool.callEnded()
       },
     }

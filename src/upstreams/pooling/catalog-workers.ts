@@ -201,7 +201,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       first ??= source
       const now = clock.now()
       const cancel = new Cancel()
-      cancel.onCancel(() => void catalogWorker.worker.close())
+      cancel.onCancel(() => void catalogWorker.worker.close(closed ? 'stopped' : 'not_needed'))
       const opening = Promise.resolve(catalogWorker)
       entries.set(source, { what, opening, cancel, startedMs: now, catalogWorker, usedMs: now, asked: 0 })
     },
@@ -280,7 +280,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
         all.map(async ([source, entry]) => {
           end(source, entry)
           await entry.opening.then(
-            ({ worker }) => worker.close(),
+            ({ worker }) => worker.close('stopped'),
             () => {},
           )
         }),

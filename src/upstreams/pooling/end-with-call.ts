@@ -13,5 +13,5 @@ export function endWithCall(group: IsolationGroup, worker: Worker, call: Call, o
   const hasToEnd = group.endsAfter === 'every call' || (group.endsAfter !== undefined && !outcome)
   if (!hasToEnd || worker.callsInFlight > 0 || worker.closed) return
   if (outcome && requiresUrlElicitation(outcome.answer, call.client.capabilities)) worker.pinnedTo = call.clientKey
-  else void worker.close()
+  else void worker.close('client_gone')
 }

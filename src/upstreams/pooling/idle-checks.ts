@@ -83,7 +83,7 @@ export class IdleChecks {
     if (isAnswered || this.#areAnswered !== true || worker.liveness.heardAtMs >= sinceMs) return true
     log.warn({ worker: worker.number }, 'worker does not react and is ended')
     group.hasLostState = true
-    worker.kill()
+    worker.kill('unresponsive')
     return false
   }
 

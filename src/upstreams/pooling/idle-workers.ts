@@ -60,6 +60,6 @@ export function endIdleWorkersOf(group: IsolationGroup, sinceMs: number, min: nu
     if (worker.idleSinceMs > sinceMs) continue
     running--
     group.hasLostState = true
-    void worker.close()
+    void worker.close('idle')
   }
 }

@@ -152,7 +152,7 @@ export class Pool {
     const oldest = longestIdle(slots.in('idle'), clock.now(), (group) => this.#minIdleMs(group))
     if (!oldest) return false
     oldest.group.hasLostState = true
-    void oldest.worker.close()
+    void oldest.worker.close('evicted')
     return true
   }
 

@@ -67,6 +67,7 @@ test('a spare, or another worker without a call, is not replaced for its memory 
   clock.advance(60_000)
   recycling.sweep()
   expect([unused.ended, spare.ended]).toEqual([true, true])
+  expect([unused.replacedFor, spare.replacedFor]).toEqual(['recycled_memory', 'recycled_memory'])
 })
 
 test('a worker that has had a call is replaced as soon as it is too big, and its call goes on', async () => {

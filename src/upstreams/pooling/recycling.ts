@@ -46,6 +46,7 @@ export class Recycling {
   /** Replaces all workers that there are, also those that are being started; resolves when all of them have ended. */
   recycle(): Promise<void> {
     const old = this.#needs.slots.all
+    for (const slot of old) slot.replacedFor ??= 'recycled'
     this.#needs.replaceOthers()
     this.#needs.replacements.replace(old)
     return new Promise((over) => void this.#waits.add({ old, over }))
@@ -56,11 +57,12 @@ export class Recycling {
     const { slots, clock, memoryBytes, replacements } = this.#needs
     const [ageMs, now] = [this.#needs.ageMs(), clock.now()]
     const due = slots.all.filter((slot) => {
-      const { instance, isReplaced } = slot
+      const { instance } = slot
       // One that was being started when its end was asked for has been used by the calls that waited for it.
       const isOld = instance && ageMs > 0 && now - instance.startedMs >= ageMs * this.#shareOf(instance)
       const isBig = memoryBytes > 0 && (instance?.memoryBytes ?? 0) > memoryBytes && isJudged(slot, now)
-      return isReplaced || isOld || isBig
+      if (isOld || isBig) slot.replacedFor ??= isOld ? 'recycled_age' : 'recycled_memory'
+      return slot.isReplaced
     })
     if (due.length > 0) replacements.replace(due)
     for (const wait of this.#waits) {

@@ -43,7 +43,7 @@ export class Replacements {
    * called again with those that are not retired yet.
    */
   replace(due: readonly WorkerSlot[]): void {
-    for (const slot of due) slot.isReplaced = true
+    for (const slot of due) slot.replacedFor ??= 'recycled'
     for (const slot of due) {
       const { group } = slot.owner
       if (!group || !this.#comesFirst(group, slot)) slot.retire()

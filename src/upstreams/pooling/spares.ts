@@ -67,7 +67,7 @@ export function createSpares(needs: SparesNeeds): Spares {
       slot.assign(purpose)
       slot.move('starting')
       slot.putBack = () => {
-        if (closed || spares.length >= needs.wanted()) return void slot.close()
+        if (closed || spares.length >= needs.wanted()) return void slot.close(closed ? 'stopped' : 'not_needed')
         slot.assign('spare')
         if (!slot.ended) slot.move('spare')
         spares.push(spare)
@@ -88,10 +88,10 @@ export function createSpares(needs: SparesNeeds): Spares {
         spares.push({ slot, startedMs })
       }
     },
-    clear: () => spares.splice(0).forEach(({ slot }) => void slot.close()),
+    clear: () => spares.splice(0).forEach(({ slot }) => void slot.close('not_needed')),
     async close() {
       closed = true
-      await Promise.all(spares.splice(0).map(({ slot }) => slot.close()))
+      await Promise.all(spares.splice(0).map(({ slot }) => slot.close('stopped')))
     },
   }
 }

@@ -31,7 +31,7 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
     log.warn({ worker: worker.number }, 'worker does not react and is ended')
     group.hasLostState = true
     group.restarts.failed(clock.now(), 'ended')
-    worker.kill()
+    worker.kill('unresponsive')
   }
 
   const ping = async (worker: Worker, group: IsolationGroup): Promise<void> => {

@@ -63,7 +63,7 @@ test('in any order of takes, starts, releases and ends, no more workers run than
           if (begun && started && !fails) running.set(begun, started)
         } else if (step === 'release') drop(pick(held))?.release()
         else if (slot && step === 'end') {
-          void slot.close()
+          void slot.close('idle')
           ending.add(slot)
         } else if (slot) {
           running.get(slot)?.exit()

@@ -2,6 +2,7 @@
  * The limit on workers (`--pool`): each takes a slot from before its start to its end, whatever its purpose. Workers are
  * started only through a slot, so the limit holds for all of them together.
  */
+import type { WorkerEnd } from '../../base/events.ts'
 import type { OpenedWorker, ServerInstance, Worker, WorkerNeeds } from '../worker.ts'
 import {
   type Purpose,
@@ -71,8 +72,7 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
   readonly owner: WorkerOwner = { group: undefined, source: undefined }
   /** When the conversation began, in milliseconds of the clock; 0 for the workers of the start. */
   openedMs = 0
-  /** Whether another worker takes its place as soon as it has no call. */
-  isReplaced = false
+  replacedFor: WorkerEnd | undefined
   /** Called instead of freeing the slot if nothing was sent to the instance in it. */
   putBack: (() => void) | undefined
   #worker: Worker | undefined
@@ -102,10 +102,16 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
     return this.state === 'ended'
   }
 
+  /** Whether another worker takes its place as soon as it has no call. */
+  get isReplaced(): boolean {
+    return this.replacedFor !== undefined
+  }
+
   move(to: WorkerState): void {
     const wasUsable = this.state === 'idle' || this.state === 'busy' || this.state === 'unresponsive'
     this.#states.move(this, to)
-    if (to === 'retiring') this.isReplaced = true
+    // Workers retire by themselves after so many calls, and else by `retire`.
+    if (to === 'retiring') this.replacedFor ??= 'recycled_calls'
     if (wasUsable && this.isReplaced && (to === 'retiring' || to === 'ending')) this.#noteLostState()
   }
 
@@ -149,10 +155,11 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
    * Has another worker take the place of this one, which ends as soon as it has no call. One that is being started is
    * first used by the calls that wait for it: `retire` has to be called again then.
    */
-  retire(): void {
-    this.isReplaced = true
-    if (this.state === 'spare') void this.close()
-    else if (this.state === 'idle' || this.state === 'busy' || this.state === 'unresponsive') this.#worker?.retire()
+  retire(reason: WorkerEnd = 'recycled'): void {
+    this.replacedFor ??= reason
+    if (this.state === 'spare') void this.close(reason)
+    else if (this.state === 'idle' || this.state === 'busy' || this.state === 'unresponsive')
+      this.#worker?.retire(this.replacedFor)
   }
 
   /** Frees the slot of a worker whose conversation has not begun. */
@@ -162,8 +169,8 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
   }
 
   /** Ends an instance whose conversation has not begun; resolves when it is gone. */
-  async close(): Promise<void> {
+  async close(reason: WorkerEnd): Promise<void> {
     if (this.state !== 'ending' && !this.ended) this.move('ending')
-    await this.#instance?.close()
+    await this.#instance?.close(this.replacedFor ?? reason)
   }
 }

@@ -149,7 +149,7 @@ export class WorkerStarts {
       },
       connected: (worker) => {
         this.#noteOpening(slot)
-        cancel.onCancel(() => void worker.close())
+        cancel.onCancel(() => void worker.close(this.#needs.expectsEnds() ? 'stopped' : 'not_needed'))
       },
     })
     const { worker, serverDescription } = await opened.catch(async (error: unknown) => {
@@ -168,7 +168,7 @@ export class WorkerStarts {
     return {
       codec,
       unsolicited: (worker, update) => notifications.route(owner, worker, update),
-      ended: (worker, { expected }) => this.#ended(slot, worker, expected),
+      ended: (worker, exit) => this.#ended(slot, worker, exit),
       notReading: (worker) => {
         log.warn(
           { worker: worker.number, reason: 'answers_unread' },
@@ -177,7 +177,7 @@ export class WorkerStarts {
         this.#needs.endedForNotReading()
         if (owner.group) owner.group.hasLostState = true
         this.#restartsOf(slot)?.failed(clock.now(), 'ended')
-        worker.kill()
+        worker.kill('answers_unread')
       },
       recovered: (worker) => {
         log.info({ worker: worker.number }, 'worker responds again')
@@ -226,7 +226,7 @@ export class WorkerStarts {
     return explainStart(own, error, { clock, onlyOne, checked: () => this.crashLoopGuard.checked() })
   }
 
-  #ended(slot: WorkerSlot, worker: Worker, expected: boolean): void {
+  #ended(slot: WorkerSlot, worker: Worker, { expected, reason, code, signal }: WorkerExit): void {
     const { notifications, clock, log, onlyOne, serverEras, expectsEnds, slotFreed } = this.#needs
     const { group, source } = slot.owner
     // Changes of its lists would not be noticed any more.
@@ -242,7 +242,9 @@ export class WorkerStarts {
       // An end before the handshake is a failed start, which is counted where the worker is opened.
       const hasHandshake = slot.previous !== 'starting'
       if (hasHandshake) this.#restartsOf(slot)?.failed(clock.now(), 'ended')
-      log.warn({ worker: worker.number }, 'worker ended unexpectedly')
+      // That it took too much memory was logged where it was found.
+      if (reason !== 'memory_limit')
+        log.warn({ worker: worker.number, reason, exit: code, signal }, 'worker ended unexpectedly')
       const serverEra = serverEras.get(worker.codec.era)
       const isYoung = clock.now() - slot.openedMs < youngMs
       if (serverEra && hasHandshake && isYoung && onlyOne.isUndecided && this.#isOneRunning())
@@ -281,7 +283,7 @@ export class WorkerStarts {
       if (onlyOne.isKnown && !worker.closed && runningWorkers(this.#needs.slots) > 0) onlyOne.ranBeside()
     }
     this.crashLoopGuard.started()
-    await worker.close()
+    await worker.close('not_needed')
   }
 
   /** Makes a worker that has answered its handshake a worker of the group. */

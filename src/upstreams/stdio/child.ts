@@ -8,7 +8,7 @@
  * running-child.ts implements one.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { EventSink } from '../../base/events.ts'
+import type { EventSink, WorkerEnd } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
 import type { LineTransport } from '../connection/line-transport.ts'
@@ -33,9 +33,9 @@ export interface Child extends LineTransport {
   /** The memory of its processes when it was last looked at, in bytes; undefined if that is not known yet. */
   readonly memoryBytes: number | undefined
   /** Ends stdin, SIGTERM 2 s later, SIGKILL 3 s after that; resolves when no process is left. Idempotent. */
-  close(): Promise<void>
+  close(reason?: WorkerEnd): Promise<void>
   /** SIGKILL to all its processes at once. */
-  kill(): void
+  kill(reason?: WorkerEnd): void
 }
 
 /** A child as `spawnChild` returns it. */

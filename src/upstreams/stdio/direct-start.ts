@@ -9,6 +9,7 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import type { WorkerEnd } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import type { WorkerId } from '../../protocol/call.ts'
@@ -203,15 +204,15 @@ class DirectChild implements Child {
     this.#child.hold(isHeld)
   }
 
-  close(): Promise<void> {
+  close(reason?: WorkerEnd): Promise<void> {
     if (!this.#settled && this.#firstSentMs !== undefined && this.#needs.isLate(this.#firstSentMs)) this.#needs.lost()
     this.#settle()
-    return this.#child.close()
+    return this.#child.close(reason)
   }
 
-  kill(): void {
+  kill(reason?: WorkerEnd): void {
     this.#settle()
-    this.#child.kill()
+    this.#child.kill(reason)
   }
 
   #settle(): void {

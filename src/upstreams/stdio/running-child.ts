@@ -1,6 +1,7 @@
 /** A child that was started: its three pipes, its listener, and its end. child.ts has its promises. */
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import type { WorkerEnd } from '../../base/events.ts'
 import { LineReader, type LineSink } from '../../base/lines.ts'
 import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
@@ -48,10 +49,12 @@ export class RunningChild implements StartedChild {
   #early: Buffer[] = []
   #earlyBytes = 0
   #expected = false
-  #exited: { readonly code: number | null; readonly signal: string | null; readonly expected: boolean } | undefined
+  /** Why it was ended from here; undefined if it was not. */
+  #endsFor: WorkerEnd | undefined
+  #hasSpoken = false
+  #exited: Omit<WorkerExit, 'stderr'> | undefined
   #exit: WorkerExit | undefined
   #onExited: (() => void) | undefined
-  #hasExceeded = false
 
   constructor(started: ChildProcess & { readonly pid: number }, pipes: Pipes, needs: RunningNeeds) {
     const { pid } = started
@@ -124,30 +127,38 @@ export class RunningChild implements StartedChild {
     this.#pipes.stdout[isHeld ? 'pause' : 'resume']()
   }
 
-  close(): Promise<void> {
-    if (!this.exited) this.#expected = true
+  close(reason: WorkerEnd = 'stopped'): Promise<void> {
+    this.#endFor(reason)
     this.#input.flush()
     this.#pipes.stdin.end()
     this.#termination.begin(termAfterMs)
     return this.gone
   }
 
-  kill(): void {
-    if (!this.exited) this.#expected = true
+  kill(reason: WorkerEnd = 'stopped'): void {
+    this.#endFor(reason)
     this.#termination.kill()
   }
 
+  #endFor(reason: WorkerEnd): void {
+    if (this.exited) return
+    this.#expected = true
+    this.#endsFor ??= reason
+  }
+
   exceed(): void {
-    this.#hasExceeded = true
+    this.#endsFor ??= 'memory_limit'
     this.#termination.kill()
   }
 
   /** If a bug of ours makes handling a line throw, only this process is ended. */
   #deliver(line: string): void {
+    this.#hasSpoken ||= line.startsWith('{')
     try {
       this.#listener?.line(line)
     } catch (error) {
       this.#settings.log.error({ worker: this.worker, err: error }, 'a line of a worker met a fault; it is ended')
+      this.#endsFor ??= 'fault'
       this.#termination.kill()
     }
   }
@@ -190,15 +201,24 @@ export class RunningChild implements StartedChild {
   }
 
   #leaderExited(code: number | null, signal: string | null): void {
+    const reason = this.#endsFor ?? this.#ownEnd()
     const expected = this.#expected
-    this.#exited = { code, signal, expected }
+    this.#exited = { code, signal, expected, reason }
     this.#onExited?.()
     this.#input.drop()
     this.hold(false)
     this.#termination.leaderExited()
-    this.#settings.events.emit('workerEnded', { worker: this.worker, code, signal, expected })
+    this.#settings.events.emit('workerEnded', { worker: this.worker, code, signal, expected, reason })
     // If the event loop was blocked past this timer, the pipes still hold output: `setImmediate` lets it be read first.
     this.#settings.clock.after(pipesGraceMs, () => setImmediate(() => this.#finish()))
+  }
+
+  /** Why it has ended although it was not ended from here. */
+  #ownEnd(): WorkerEnd {
+    const { containment, log } = this.#settings
+    if (!containment.hasExceededMemory()) return this.#hasSpoken ? 'crash' : 'start_failed'
+    log.warn({ worker: this.worker }, 'worker needs more memory than it may have and is ended')
+    return 'memory_limit'
   }
 
   /** The leader has exited, and its pipes were read to their end or their time is up. */
@@ -207,10 +227,7 @@ export class RunningChild implements StartedChild {
     this.#pipes.stdout.destroy()
     this.#pipes.stderr.destroy()
     this.#stderr.end()
-    const { expected } = this.#exited
-    const isForMemory = !expected && (this.#hasExceeded || this.#settings.containment.hasExceededMemory())
-    const reason = isForMemory ? 'worker_memory' : undefined
-    this.#exit = { ...this.#exited, stderr: this.#stderr.tail(), reason }
+    this.#exit = { ...this.#exited, stderr: this.#stderr.tail() }
     this.#flushToListener()
   }
 }

@@ -63,7 +63,7 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
       () => {
         if (!group.isLimited) return
         settings.log.error({ worker: child.worker }, 'the limits of a worker cannot be set, and it is ended')
-        child.kill()
+        child.kill('start_failed')
       },
     )
   return child

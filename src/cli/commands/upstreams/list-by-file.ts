@@ -26,6 +26,7 @@ function upstreamIn(one: JsonObject): ApiUpstream {
     breaker: { state: 'closed', forced: false },
     tools: count(tools),
     workers: {},
+    ended: {},
     calls: 0,
     waiting: 0,
     oldestWaitMs: 0,

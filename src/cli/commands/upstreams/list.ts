@@ -44,7 +44,7 @@ function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, 
 const maxLine = 1000
 
 /** What else there is to say of a server: why it does not serve, and what is held back. */
-function detailsOf({ name, state, why, resumesInMs, breaker, concurrency, held, more }: ApiUpstream): string[] {
+function detailsOf({ name, state, why, resumesInMs, breaker, concurrency, ended, held, more }: ApiUpstream): string[] {
   const definitions = held.flatMap(({ tool, hash, change, differs }) => [
     `${name} holds back: ${tool} is ${change}, ${hash}`,
     ...differs.map((line) => `    ${line}`),
@@ -56,11 +56,20 @@ function detailsOf({ name, state, why, resumesInMs, breaker, concurrency, held, 
     ...(concurrency?.adaptive === true
       ? [`${name} has ${concurrency.limit} calls at once at most: the limit adapts to what it bears`]
       : []),
+    ...endsLine(name, ended),
     ...definitions,
     ...(more > 0 ? [`${name} holds back ${more} more`] : []),
     ...(definitions.length > 0 ? [`to accept: mcplex upstreams accept ${name} [hash]`] : []),
   ]
   return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${terminalSafeLine(line, maxLine)}\n`)
+}
+
+/** Ends that mcplex has not brought about by itself: these are worth a line. */
+const faults = ['crash', 'start_failed', 'memory_limit', 'unresponsive', 'answers_unread', 'fault'] as const
+
+function endsLine(name: string, ended: ApiUpstream['ended']): string[] {
+  const shown = faults.flatMap((reason) => ((ended[reason] ?? 0) > 0 ? [`${ended[reason]} ${reason}`] : []))
+  return shown.length === 0 ? [] : [`${name} has lost workers: ${shown.join(', ')}`]
 }
 
 function pauseLine(name: string, state: ApiUpstream['state'], resumesInMs: number): string {
