@@ -32,14 +32,14 @@ interface Fixture {
   pass(ms: number): void
 }
 
-function createFixture(starts: () => boolean): Fixture {
+function createFixture(starts: () => boolean, isOneRunning = false): Fixture {
   const clock = manualClock()
   let testStarts = 0
   const onlyOne = createSingleInstance({ clock, log: silentLog, changed() {} })
   const crashLoopGuard: CrashLoopGuard = createCrashLoopGuard({
     clock,
     onlyOne,
-    isOneRunning: () => false,
+    isOneRunning: () => isOneRunning,
     areSeveralRunning: () => false,
     testStart() {
       testStarts++
@@ -131,6 +131,18 @@ test('where only one worker can run, a start is explained by a worker that ran w
   expect([crashLoopGuard.fault, onlyOne.isKnown]).toEqual([undefined, true])
   crashLoopGuard.startFailed(new RestartBackoff(), ended, { ...alone, isNeutral: true })
   expect([crashLoopGuard.fault, onlyOne.isKnown], 'alone, it has another cause').toEqual(['it ended', false])
+})
+
+test('a new version that ends at its start beside the old one is broken, where two of the old one have run at once', async () => {
+  const { crashLoopGuard, onlyOne } = createFixture(() => false, true)
+  onlyOne.ranBeside(true)
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, { ...alone, wasBeside: true })
+  await settled()
+  expect([crashLoopGuard.fault, onlyOne.isKnown]).toEqual(['it ended', false])
+  // It starts once the old one is gone, and the next one does not beside it: only one of this version can run.
+  crashLoopGuard.started()
+  crashLoopGuard.startFailed(undefined, ended, { ...alone, isNeutral: true, wasBeside: true })
+  expect([crashLoopGuard.fault, onlyOne.isKnown]).toEqual([undefined, true])
 })
 
 test('a failure counts at once, unless a worker that runs beside may be its cause', () => {

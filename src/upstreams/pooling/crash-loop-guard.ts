@@ -144,6 +144,7 @@ export function createCrashLoopGuard(needs: {
     },
     checked: async () => testing,
     started() {
+      if (fault !== undefined) onlyOne.startsAgain()
       fault = undefined
     },
     get fault() {

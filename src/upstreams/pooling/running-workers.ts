@@ -5,6 +5,8 @@ import type { WorkerSlots } from './worker-slots.ts'
 const runningStates = ['idle', 'busy', 'unresponsive', 'retiring'] as const
 /** Two workers that have run for this long can run at once. */
 const steadyMs = 2000
+/** And so can others of the same program, whatever a start beside them does. */
+export const lastingMs = 60_000
 
 /** The number of workers that have answered their handshake; those of groups count until they are gone. */
 export function runningWorkers(slots: Pick<WorkerSlots, 'in'>): number {
@@ -15,10 +17,9 @@ export function runningWorkers(slots: Pick<WorkerSlots, 'in'>): number {
   return count
 }
 
-/** Whether several workers have run at once for long enough to show that they can. */
-export function areSeveralSteady(slots: Pick<WorkerSlots, 'in'>, nowMs: number): boolean {
+/** Whether several workers have run at once for long enough to show that they can. @param forMs how long, in milliseconds */
+export function areSeveralSteady(slots: Pick<WorkerSlots, 'in'>, nowMs: number, forMs: number = steadyMs): boolean {
   let steady = 0
-  for (const state of runningStates)
-    for (const { openedMs } of slots.in(state)) if (openedMs <= nowMs - steadyMs) steady++
+  for (const state of runningStates) for (const { openedMs } of slots.in(state)) if (openedMs <= nowMs - forMs) steady++
   return steady > 1
 }

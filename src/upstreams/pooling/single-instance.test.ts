@@ -75,6 +75,19 @@ test('two workers that run at once end it, and disprove it for a while', () => {
   expect(changes).toEqual([true, false, true])
 })
 
+test('two workers that have run for a minute disprove it until others have failed to start and one has not', () => {
+  const { onlyOne, pass } = createFixture()
+  onlyOne.ranBeside(true)
+  onlyOne.ranBeside()
+  pass(24 * 3_600_000)
+  onlyOne.found('exit code 1')
+  expect([onlyOne.isDisproved, onlyOne.isKnown, onlyOne.isUndecided]).toEqual([true, false, false])
+  onlyOne.startsAgain()
+  expect([onlyOne.isDisproved, onlyOne.isUndecided]).toEqual([false, true])
+  onlyOne.found('exit code 1')
+  expect(onlyOne.isKnown).toBe(true)
+})
+
 test('a failure of the only worker has another cause, and ends it', () => {
   const { onlyOne } = createFixture()
   onlyOne.failedAlone()

@@ -2,8 +2,10 @@
  * Detects servers of which only one worker can run, because they lock a database, a port or a browser. The sign is a
  * worker that ends at its start while another one runs. From then on the limit is one worker, whatever `--pool` says.
  *
- * Promises: two workers that run at once disprove it for a while; it is tested again, more and more rarely, so that a
- * temporary failure does not limit the pool for ever; a start that fails while no other worker runs does not count.
+ * Promises: two workers that run at once disprove it for a while, and two that have run for a minute until a start has
+ * failed and another one has not: a new version of the program that ends at its start beside the old one is no sign. It is
+ * tested again, more and more rarely, so that a temporary failure does not limit the pool for ever; a start that fails while
+ * no other worker runs does not count.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -22,8 +24,12 @@ export interface SingleInstance {
   readonly detail: string | undefined
   /** A worker has ended at its start while another one ran. @param how the end, for operators */
   found(how: string): void
-  /** Two workers run at once. */
-  ranBeside(): void
+  /** Whether it is disproved until `startsAgain`. */
+  readonly isDisproved: boolean
+  /** Two workers run at once. @param isLasting whether they have for a minute */
+  ranBeside(isLasting?: boolean): void
+  /** A worker has started after others had failed to: what was seen before may be of another version of the program. */
+  startsAgain(): void
   /** A worker could not be started while none ran: the cause is another one. */
   failedAlone(): void
   /** Whether to start a second worker now, to see whether it can run. */
@@ -83,8 +89,14 @@ export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance
         )
       needs.changed(true)
     },
-    ranBeside() {
-      severalUntilMs = clock.now() + severalMs
+    get isDisproved() {
+      return severalUntilMs === Number.POSITIVE_INFINITY
+    },
+    startsAgain() {
+      if (severalUntilMs === Number.POSITIVE_INFINITY) severalUntilMs = Number.NEGATIVE_INFINITY
+    },
+    ranBeside(isLasting = false) {
+      severalUntilMs = isLasting ? Number.POSITIVE_INFINITY : Math.max(severalUntilMs, clock.now() + severalMs)
       if (how === undefined) return
       log.info({}, 'several workers of the server can run again')
       forget()

@@ -21,7 +21,7 @@ import type { NotificationRouter } from './notification-router.ts'
 import { ownCaller, ownDescription } from './own-requests.ts'
 import type { RestartBackoff } from './restart-backoff.ts'
 import type { SingleInstance } from './single-instance.ts'
-import { areSeveralSteady, runningWorkers } from './running-workers.ts'
+import { areSeveralSteady, lastingMs, runningWorkers } from './running-workers.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
 export interface WorkerStartsNeeds {
@@ -207,6 +207,7 @@ export class WorkerStarts {
   checkSeveral(): void {
     const { onlyOne, clock, slots } = this.#needs
     if ((onlyOne.isKnown || onlyOne.isUndecided) && areSeveralSteady(slots, clock.now())) onlyOne.ranBeside()
+    if (!onlyOne.isDisproved && areSeveralSteady(slots, clock.now(), lastingMs)) onlyOne.ranBeside(true)
   }
 
   #isOneRunning(): boolean {
