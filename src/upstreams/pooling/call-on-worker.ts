@@ -50,14 +50,17 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
       worker = mayCarry ? yield* group.waitingCalls.until(wait) : (yield* untilGiven(wait)).given
       queueMs += clock.now() - sinceMs
     }
+    const hasToSetLevel = hasOtherLevel(group, call)
+    const hasPlace = !free || hasToSetLevel
+    if (free && hasToSetLevel) worker.reserve()
     try {
-      if (hasOtherLevel(group, call)) await setLogLevel(group, call, worker)
+      if (hasToSetLevel) await setLogLevel(group, call, worker)
       if (call.cancel.cancelled) throw new Refusal('cancelled')
       // A worker that has ended meanwhile was sent nothing of the call, which waits for the next one.
       if (isBound || !worker.closed) pending = worker.begin(call, isAlone)
     } finally {
       // Its place is kept until now: without it, a worker that is to be replaced would end.
-      if (!free) worker.unreserve()
+      if (hasPlace) worker.unreserve()
       if (!pending) pool.callEnded()
     }
   } while (!pending)

@@ -12,15 +12,15 @@ export function hasOtherLevel(group: IsolationGroup, call: Call): boolean {
   return levelFor(group, call) !== group.logLevel
 }
 
-/** Sets the log level that a call needs at the workers of its group. Never rejects. */
+/**
+ * Sets the log level that a call needs at the workers of its group. Never rejects.
+ * @param worker that the call begins on, at which it must have a place: another call could take the last one meanwhile
+ */
 export async function setLogLevel(group: IsolationGroup, call: Call, worker: Worker): Promise<void> {
   group.logLevel = levelFor(group, call)
-  // Reserve the worker while the level changes, so that no other call takes its last place.
-  worker.reserve()
   // The other workers are sent it now, and so before their next call; they are not waited for.
   for (const other of group.workers) if (other !== worker) void sendLogLevel(group, other)
   await sendLogLevel(group, worker)
-  worker.unreserve()
 }
 
 /** Sends a worker the log level of its group, if there is one. Never rejects. */
