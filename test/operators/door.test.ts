@@ -264,6 +264,8 @@ describe('how it is opened', () => {
     expect(place.placesOf(closed.pid)).toBeUndefined()
     const { code, stderr } = await place.run('sessions', '--pid', String(closed.pid))
     expect([code, stderr]).toEqual([1, expect.stringContaining('admin_closed') as string])
+    const { stdout } = await place.run('ps')
+    expect(stdout.split('\n').find((row) => row.startsWith(String(closed.pid)))).toMatch(/ runs +\d+\w/)
   })
 
   test('a client at stdin and stdout has none', async () => {

@@ -1,5 +1,6 @@
 /** The verb `ps`: lists the running instances of this user, with what each says of itself at its door. */
 import type { ApiInstance } from '../../../admin/answers.ts'
+import { wallMs } from '../../../base/clock.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { askDoor, doorOf } from '../../door.ts'
 import { CommandFailed } from '../../failures.ts'
@@ -57,13 +58,22 @@ function plain({ instance, state, hasDoor }: Found): object {
     config,
     ...(admin && { admin: { socket: admin.socket, url: admin.url } }),
     answers: hasDoor ? state !== undefined : undefined,
+    uptimeMs: ageOf(startedAt),
     ...(state && { status: state.status, uptimeMs: state.uptimeMs, memory: state.memory, counts: state.counts }),
   }
 }
 
+/** In milliseconds; undefined if the runtime file does not say it. */
+function ageOf(startedAt: string): number | undefined {
+  const age = wallMs() - Date.parse(startedAt)
+  return Number.isNaN(age) ? undefined : Math.max(0, Math.round(age))
+}
+
 function rowOf({ instance, state, hasDoor }: Found): string[] {
-  const { pid, server, endpoint, socket, transport } = instance
-  const { status = hasDoor ? 'does not answer' : '', uptimeMs, memory, counts = {} } = state ?? {}
+  const { pid, server, endpoint, socket, transport, startedAt } = instance
+  // Where there is no door, the runtime file says since when it runs.
+  const { status = hasDoor ? 'does not answer' : 'runs', memory, counts = {} } = state ?? {}
+  const uptimeMs = state?.uptimeMs ?? ageOf(startedAt)
   const overloadStep = counts['overloadStep'] ?? 0
   const figure = (name: string): string => String(counts[name] ?? '')
   return [
