@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { unenforceableLimits } from '../../upstreams/stdio/options.ts'
 import { exampleFile } from '../file-document.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import { type LoadedFile, loadFile } from './load-file.ts'
@@ -138,6 +139,22 @@ test('a module that imports what is not installed is said to lack it', () => {
   expect(missing[0]?.message).toContain('imports mcplex, which is not installed')
   // Never a name that a registry would look up.
   expect(missing[0]?.notes.at(-1)?.[1]).toMatch(/^in the folder of the module: npm install .*\//)
+})
+
+test('limits that bestEffort leaves out are warned of, and without it they are missing', () => {
+  const limits = { limitMemoryBytes: 0, limitCpu: '50%', limitPids: 64, limitUser: undefined }
+  const lacking = unenforceableLimits(limits).map(({ key }) => (key === 'limitCpu' ? '.cpu ' : '.pids '))
+  const loaded = (more: string): LoadedFile =>
+    loadText(`upstreams: { one: { command: x, limits: { cpu: 50%, pids: 64${more} } } }`)
+  const told = (problems: LoadedFile['missing']): string[] =>
+    problems.filter(({ message }) => message.includes('enforced')).map(({ message }) => message)
+  const { warnings, missing } = loaded(', bestEffort: true')
+  expect([warnings, told(missing)]).toMatchObject([lacking.map(() => ({ place: { line: 1 } })), []])
+  for (const [at, name] of lacking.entries()) {
+    expect(warnings[at]?.message).toContain(name)
+    expect(warnings[at]?.message).toMatch(/cannot be enforced here, and limits\.bestEffort starts the server without$/)
+  }
+  expect([loaded('').warnings, told(loaded('').missing)]).toMatchObject([[], lacking.map(() => expect.any(String))])
 })
 
 test('settings for all upstreams do nothing only if they do so for each, and are told once', () => {

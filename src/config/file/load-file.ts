@@ -15,7 +15,7 @@ import { type Loaded, readProvided, setKeysFile } from '../load.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { unknownVariables } from '../unknown-variables.ts'
-import { missingParts } from './missing-parts.ts'
+import { excusedLimits, missingParts } from './missing-parts.ts'
 import type { FileSource } from './file-source.ts'
 import { readFileText } from './read-file.ts'
 import { readNamedVariables } from './named-variables.ts'
@@ -79,6 +79,7 @@ export function loadFile(
         ...strayPatternProblems(provided),
         ...tenantWarnings(provided),
         ...authWarnings(provided),
+        ...excusedLimits(settings.upstreams, upstreams),
       ],
       secretValues,
     ),

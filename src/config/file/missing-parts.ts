@@ -17,18 +17,35 @@ export function missingParts(
   provided: ReadonlyMap<string, ProvidedUpstream>,
 ): Problem[] {
   return Object.entries(upstreams).flatMap(([name, setup]) => {
-    const tell = (key: string, fault: string, notes: Problem['notes']): Problem => {
-      const value = provided.get(name)?.values.get(key)
-      return {
-        code: 'config_missing',
-        where: value?.where ?? `upstreams.${name}.${key}`,
-        message: `${value?.quote ?? `upstreams.${name}.${key}`} ${fault}`,
-        notes,
-        ...(value?.place && { place: value.place }),
-      }
-    }
+    const tell = tellerOf(name, provided)
     return setup.kind === 'module' ? ofModule(setup, tell) : ofCommand(setup, tell)
   })
+}
+
+/** The limits without which upstreams are started because `limits.bestEffort` is set. @param provided as that of `missingParts` */
+export function excusedLimits(
+  upstreams: Readonly<Record<string, UpstreamSetup>>,
+  provided: ReadonlyMap<string, ProvidedUpstream>,
+): Problem[] {
+  return Object.entries(upstreams).flatMap(([name, setup]) => {
+    if (setup.kind === 'module' || !setup.limitBestEffort) return []
+    const excused = unenforceableLimits(setup).filter(({ isExcusable }) => isExcusable)
+    const fault = 'cannot be enforced here, and limits.bestEffort starts the server without'
+    return excused.map(({ key, ways: [way = ''] }) => tellerOf(name, provided)(key, fault, waysOf([way])))
+  })
+}
+
+function tellerOf(name: string, provided: ReadonlyMap<string, ProvidedUpstream>): Tell {
+  return (key, fault, notes) => {
+    const value = provided.get(name)?.values.get(key)
+    return {
+      code: 'config_missing',
+      where: value?.where ?? `upstreams.${name}.${key}`,
+      message: `${value?.quote ?? `upstreams.${name}.${key}`} ${fault}`,
+      notes,
+      ...(value?.place && { place: value.place }),
+    }
+  }
 }
 
 /** @param fault completes a sentence that begins with the setting */
