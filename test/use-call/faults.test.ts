@@ -49,7 +49,7 @@ test('a module that blocks the event loop is named; in a thread of its own it bl
   const { log, lines } = recordedLog()
   const { url, gateway } = await startModule({ module }, {}, { log })
   const session = await openSession(url)
-  expect(await session.text('block', { ms: 2500 })).toBe('blocked')
+  expect(await session.text('block', { ms: 4000 })).toBe('blocked')
   await eventually('the log to name it', () => lines.some((line) => line.includes('the event loop was blocked')))
   expect(JSON.stringify((await gateway.health()).checks)).toContain('blocked all of mcplex')
 

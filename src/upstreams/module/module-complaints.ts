@@ -4,12 +4,15 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
+import { threadCpuMs } from '../../base/thread-cpu.ts'
 import { terminalSafe } from '../../base/terminal-safe.ts'
 import type { ObjectEnd } from './object-host.ts'
 
 const lookEveryMs = 500
 /** From here on the process counts as blocked: a timer came so much too late. */
 const blockedMs = 1000
+/** The least share of that in which the thread must have computed: else the machine has not let it run. */
+const leastShare = 0.25
 /** A complaint is in the health report for so long. */
 const rememberedMs = 10 * 60_000
 /** Complaints that are logged within `rememberedMs`. */
@@ -20,18 +23,22 @@ export interface ComplaintsNeeds {
   readonly clock: Clock
   /** The server objects in this thread. */
   readonly objects: () => Iterable<{ readonly worker: number; readonly activeAtMs: number }>
+  /** How long this thread has computed since some moment, in milliseconds. */
+  readonly cpuMs?: () => number
 }
 
 export class ModuleComplaints {
   readonly #needs: ComplaintsNeeds
   readonly #timer: Timer
   #lastLookMs: number
+  #lastCpuMs: number
   #last: { readonly what: string; readonly atMs: number } | undefined
   #logged = 0
 
   constructor(needs: ComplaintsNeeds) {
     this.#needs = needs
     this.#lastLookMs = needs.clock.now()
+    this.#lastCpuMs = this.#cpuMs()
     this.#timer = needs.clock.every(lookEveryMs, () => this.#look())
   }
 
@@ -55,14 +62,24 @@ export class ModuleComplaints {
     this.#timer.stop()
   }
 
-  /** If this look comes late, something has kept the thread busy: the objects that were active meanwhile are named. */
+  #cpuMs(): number {
+    return (this.#needs.cpuMs ?? threadCpuMs)()
+  }
+
+  /**
+   * If this look comes late and the thread has computed meanwhile, something has kept it busy: the objects that were active
+   * are named. A thread that a busy machine does not let run comes late as well, and computes little.
+   */
   #look(): void {
     const { clock, log, objects } = this.#needs
     const nowMs = clock.now()
     const sinceMs = this.#lastLookMs
     const lateMs = nowMs - sinceMs - lookEveryMs
     this.#lastLookMs = nowMs
-    if (lateMs < blockedMs) return
+    const cpuMs = this.#cpuMs()
+    const usedMs = cpuMs - this.#lastCpuMs
+    this.#lastCpuMs = cpuMs
+    if (lateMs < blockedMs || usedMs < Math.max(blockedMs, lateMs * leastShare)) return
     const atWork = [...objects()].filter(({ activeAtMs }) => activeAtMs >= sinceMs)
     if (atWork.length === 0) return
     const what = `it has blocked all of mcplex for ${Math.round(lateMs / 100) / 10} s`
