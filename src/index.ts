@@ -9,6 +9,7 @@ import type { Log } from './base/log.ts'
 import { fillSettings } from './config/assemble.ts'
 import { thisMachine } from './config/load.ts'
 import type { PartialSettings, PartialUpstream } from './config/settings.ts'
+import type { CallPolicy } from './policy/call-policy.ts'
 import { composeGateway as createFilledGateway, type Gateway } from './gateway/gateway.ts'
 
 /**
@@ -18,6 +19,8 @@ export interface GatewayNeeds {
   readonly log?: Log
   readonly clock?: Clock
   readonly backplane?: Backplane
+  /** Decides on each call before it runs, and on its result, in place of the webhook of the settings `policy`. */
+  readonly policy?: CallPolicy
 }
 
 /**
@@ -66,4 +69,5 @@ export type { Backplane, Clock, Gateway, Log, PartialSettings, PartialUpstream }
 export type { Events, EventName, EventSource } from './base/events.ts'
 export type { Settings } from './config/settings.ts'
 export type { HealthReport } from './protocol/health.ts'
+export type { CallPolicy, MayBeTold, MayRun, PolicyCall, Refused } from './policy/call-policy.ts'
 export type { Inbound, Outbound } from './protocol/inbound.ts'

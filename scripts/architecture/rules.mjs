@@ -45,6 +45,7 @@ export const modules = {
   identity: { may: ports, instead: siblings },
   admission: { may: ports, instead: siblings },
   tenants: { may: ports, instead: siblings },
+  policy: { may: ports, instead: siblings },
   sessions: { may: ports, instead: siblings },
   client: { may: ports, instead: siblings },
   upstreams: {
@@ -139,6 +140,7 @@ export const modules = {
       'identity',
       'admission',
       'tenants',
+      'policy',
       'sessions',
       'upstreams',
       'catalog',
@@ -175,7 +177,7 @@ export const modules = {
   },
   index: {
     may: ['gateway', 'config', 'base', 'backplane/memory.ts'],
-    types: ['protocol', 'backplane/backplane.ts'],
+    types: ['protocol', 'backplane/backplane.ts', 'policy/call-policy.ts'],
     instead: 'The embedding API is what the gateway offers: export it from there.',
   },
   testing: {

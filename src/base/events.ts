@@ -44,6 +44,13 @@ export interface Events {
   upstreamBreaker: { upstream: string; state: 'closed' | 'open' | 'half_open'; isForced: boolean }
   /** A call whose worker had ended ran once more on another one; `result` is `answered`, `failed` or `cancelled`. */
   callRetried: { upstream: string; result: 'answered' | 'failed' | 'cancelled' }
+  /** A policy has decided on a call, `before` it runs or `after`; `failed` if no decision could be had. */
+  policyDecision: {
+    upstream: string
+    phase: 'before' | 'after'
+    result: 'passed' | 'changed' | 'refused' | 'failed'
+    durationMs: number
+  }
   /**
    * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash, and `reason` is from a closed
    * set. `worker` counts up from 1 for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its

@@ -25,6 +25,8 @@ export type RefusalCode =
   | 'issuer_unavailable'
   | 'upstream_unavailable'
   | 'upstream_disabled'
+  | 'policy_refused'
+  | 'policy_unavailable'
   | 'breaker_open'
   | 'upstream_closed'
   | 'worker_memory'
@@ -142,6 +144,20 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'The operator has switched this MCP server off for the time being.',
     'Use other tools meanwhile; the operator decides when it is switched on again.',
+  ),
+  policy_refused: row(
+    -32603,
+    200,
+    'changed',
+    'A policy of the operator does not allow this call.',
+    'The message has the reason. `data.executed` is true if the call has run and only its result was withheld. The operator finds the decision in `policy`.',
+  ),
+  policy_unavailable: row(
+    -32603,
+    200,
+    'later',
+    'The policy of the operator could not decide on this call.',
+    'Try again later, with care if `data.executed` is true: the call has run. The operator finds in the log why the webhook gave no decision; `policy.failClosed: false` lets such calls pass.',
   ),
   breaker_open: row(
     -32603,

@@ -9,6 +9,7 @@ import { authProblems } from './auth-problems.ts'
 import { assembleTenants, checkTenants } from './assemble-tenants.ts'
 import { assembleEndpoints, assembleUpstreams, checkUpstreams } from './assemble-upstreams.ts'
 import type { Environment } from './environment.ts'
+import { policyProblems } from './policy-problems.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { programAliases, programEndpoints, programTenants, programUpstreams, readSlice } from './program-upstreams.ts'
 import type { Provided, ProvidedSettings, ProvidedValue } from './provided.ts'
@@ -41,6 +42,7 @@ export function assemble(provided: ProvidedSettings, problems: readonly Problem[
   return freeze({
     http: sliceOf('http', values),
     auth: sliceOf('auth', values),
+    policy: sliceOf('policy', values),
     upstreams: assembleUpstreams(provided.upstreams, membersOf('upstream', values), machine),
     endpoints: assembleEndpoints(provided.endpoints),
     aliases: Object.fromEntries(provided.aliases ?? []),
@@ -113,6 +115,7 @@ const programModules = [
   'tenants',
   'http',
   'auth',
+  'policy',
 ]
 
 /** Problems of options that are each valid alone but not in combination. */
@@ -142,7 +145,7 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
         ['or', '--insecure (http.insecure in a program), if only trusted clients can reach this network'],
       ],
     })
-  problems.push(...authProblems(values, provided))
+  problems.push(...authProblems(values, provided), ...policyProblems(provided))
   const [tlsCert, tlsKey] = [values.get('http.tlsCert'), values.get('http.tlsKey')]
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']

@@ -6,6 +6,7 @@ import type { Option, OptionTable } from '../base/option.ts'
 import { limitOptions } from '../admission/options.ts'
 import { httpOptions } from '../transports/http/options.ts'
 import { authOptions } from '../identity/options.ts'
+import { policyOptions } from '../policy/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
 import { upstreamOptions, type UpstreamSettings } from '../upstreams/options.ts'
 import { stdioOptions, type StdioSettings } from '../upstreams/stdio/options.ts'
@@ -41,6 +42,7 @@ export const tables: { readonly [Module in keyof Slices]: OptionTable<Slices[Mod
   clients: clientOptions,
   http: httpOptions,
   auth: authOptions,
+  policy: policyOptions,
   upstream: { ...stdioOptions, ...upstreamOptions },
   limits: limitOptions,
   sessions: sessionOptions,
@@ -53,6 +55,7 @@ export const titles: { readonly [Module in keyof Slices]: string } = {
   clients: 'Transport to clients',
   http: 'Address, TLS and HTTP',
   auth: 'Authentication',
+  policy: 'Policy of your own',
   upstream: 'Servers and their processes',
   limits: 'Limits, queues and overload',
   sessions: 'Sessions and streams',

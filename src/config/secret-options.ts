@@ -22,10 +22,14 @@ export function shownValue(option: Option, value: unknown): string {
 }
 
 /** All secrets of settings. */
-export function secretsOfSettings(settings: Pick<Settings, 'auth'>): string[] {
-  const values = new Map<string, unknown>(Object.entries(settings.auth))
+export function secretsOfSettings({ auth, policy }: Pick<Settings, 'auth' | 'policy'>): string[] {
+  const values = new Map<string, unknown>(
+    Object.entries({ auth, policy }).flatMap(([module, slice]) =>
+      Object.entries(slice).map(([key, value]) => [`${module}.${key}`, value]),
+    ),
+  )
   return schema.flatMap(({ module, key, option }) => {
-    const value: unknown = module === 'auth' ? values.get(key) : undefined
+    const value: unknown = values.get(`${module}.${key}`)
     const texts: readonly unknown[] = Array.isArray(value) ? value : [value]
     return texts.flatMap((text) => (typeof text === 'string' ? (secretIn(option, text) ?? []) : []))
   })

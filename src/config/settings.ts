@@ -1,6 +1,7 @@
 /** The settings of a gateway, and the partial settings that a program gives. */
 import type { LimitSettings } from '../admission/options.ts'
 import type { AuthSettings } from '../identity/options.ts'
+import type { PolicySettings } from '../policy/options.ts'
 import type { EndpointSettings } from '../gateway/options.ts'
 import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
@@ -23,6 +24,7 @@ export interface Settings {
   readonly tenants: Readonly<Record<string, TenantSettings>>
   readonly http: HttpSettings
   readonly auth: AuthSettings
+  readonly policy: PolicySettings
 }
 
 /** What a program gives for one upstream: only what names its server is required, a command or a module. */
@@ -51,4 +53,5 @@ export interface PartialSettings {
   readonly tenants?: Readonly<Record<string, Partial<TenantSettings>>>
   readonly http?: Partial<HttpSettings>
   readonly auth?: Partial<AuthSettings>
+  readonly policy?: Partial<PolicySettings>
 }

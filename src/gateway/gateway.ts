@@ -14,6 +14,8 @@ import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { createOverload } from '../admission/overload.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
+import type { CallPolicy } from '../policy/call-policy.ts'
+import { createPolicing } from '../policy/policing.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
@@ -43,7 +45,7 @@ import { expiredText, pingText } from './legacy/notices.ts'
 import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { createOverview, type Overview } from './overview.ts'
 import { SuspendedCalls } from './interaction/suspended-calls.ts'
-import { type QueueFill, watchPressure } from './pressure.ts'
+import { type QueueFill, queueFills, watchPressure } from './pressure.ts'
 import { createReload, type ReloadReport } from './reload.ts'
 import { ServedUpstreams } from './served-upstreams.ts'
 import type { TransportServices } from './transport-services.ts'
@@ -76,6 +78,8 @@ export interface GatewayParts {
   readonly hasOneClient?: boolean
   /** Finds the principal of each request, instead of the settings `auth`. */
   readonly authenticate?: Authenticate
+  /** Decides on calls and their results, instead of the settings `policy`. */
+  readonly policy?: CallPolicy
 }
 
 /** Clients whose streams are ended by a drain are told to reconnect after this time. */
@@ -113,6 +117,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     create,
     createControl: (own) => new UpstreamControl({ ...own, queue: limits.queue, clock, log: logOf(own.name), events }),
     ...{ limits, fairness },
+    runAsAllowed: createPolicing({ settings: settings.policy, policy: needs.policy, clock, events, log }),
     listWaitMs: limits.upstreamWaitMs,
     clock,
     log,
@@ -149,12 +154,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
     (tenant) => tenantUse.weightOf(tenant),
   )
-  const queues = (): QueueFill[] => {
-    const { queue: bound } = limits
-    // Calls that wait for the end of a pause, or for a limit of one server, are no sign of load.
-    const forWorkers = upstreams.all.map((served) => served.counts()['waitingCalls'] ?? 0)
-    return [admission.waiting, Math.max(0, ...forWorkers)].map((waiting) => ({ waiting, bound }))
-  }
+  const queues = (): QueueFill[] => queueFills(limits.queue, admission.waiting, upstreams.all)
   const overload = createOverload({
     settings: settings.limits,
     // A client over pipes has nowhere else to go.

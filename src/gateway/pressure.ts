@@ -27,3 +27,14 @@ export function fullest(queues: readonly QueueFill[]): number {
   for (const { waiting, bound } of queues) if (bound >= shortestQueue) most = Math.max(most, waiting / bound)
   return most
 }
+
+/** The queues of a gateway: that of clients for a place, and the longest of those of calls for a worker. */
+export function queueFills(
+  bound: number,
+  waitingClients: number,
+  upstreams: ReadonlyArray<{ counts(): Readonly<Record<string, number>> }>,
+): QueueFill[] {
+  // Calls that wait for the end of a pause, or for a limit of one server, are no sign of load.
+  const forWorkers = upstreams.map((served) => served.counts()['waitingCalls'] ?? 0)
+  return [waitingClients, Math.max(0, ...forWorkers)].map((waiting) => ({ waiting, bound }))
+}

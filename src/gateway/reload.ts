@@ -41,7 +41,7 @@ export interface ReloadReport {
 }
 
 /** The modules whose settings a running gateway keeps. */
-const lasting = ['http', 'limits', 'sessions'] as const
+const lasting = ['http', 'limits', 'policy', 'sessions'] as const
 
 export interface ReloadNeeds {
   /** The settings in force: a reload changes them. */

@@ -11,7 +11,8 @@ import { wallMs } from '../base/clock.ts'
 import { nameIn } from './tenant-setups.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
-import type { Call } from '../protocol/call.ts'
+import type { RunAsAllowed } from '../policy/policing.ts'
+import type { Call, Reply } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 
 /** What makes an upstream and its catalogue out of settings, by its key; nothing runs before its start. */
@@ -52,13 +53,17 @@ export class ServedUpstream {
   /** The last state that was noticed, and when. */
   #noticed = { state: 'starting', atMs: wallMs() }
 
-  /** @param removed the upstreams that were removed before, and later */
+  /**
+   * @param removed the upstreams that were removed before, and later
+   * @param runAsAllowed runs its calls as a policy allows, if there is one
+   */
   constructor(
     key: string,
     setup: UpstreamSetup,
     control: UpstreamControl,
     create: CreateUpstream,
     removed: RemovedUpstreams,
+    runAsAllowed?: RunAsAllowed,
   ) {
     // A copy that can be changed: the upstream reads its size there.
     this.#setup = { ...setup }
@@ -67,11 +72,12 @@ export class ServedUpstream {
     this.name = nameIn(key)
     this.control = control
     this.behind = upstream
-    this.upstream = withCall(upstream, (call) => {
+    const run = (call: Call): Reply => {
       if (call.worker === undefined) return control.call(call, upstream)
       const earlier = callAtFormer(call, this.#formers) ?? removed.callAt(call, this.#facts?.instance)
       return earlier ?? control.call(call, upstream)
-    })
+    }
+    this.upstream = withCall(upstream, runAsAllowed ? (call) => runAsAllowed(call, this.name, run) : run)
     this.catalog = catalog
     this.#release = release
     this.#starting = startingMember(this, new Promise((resolve) => (this.#startIsOver = resolve)))

@@ -13,6 +13,7 @@ import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamControlNeeds } from '../upstreams/control/upstream-control-needs.ts'
 import type { UpstreamOperations } from '../upstreams/control/operations.ts'
+import type { RunAsAllowed } from '../policy/policing.ts'
 import type { Fairness } from '../protocol/fairness.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import { learnCommonLists } from './common-lists.ts'
@@ -35,6 +36,8 @@ export interface ServedUpstreamsNeeds {
   /** How many calls may wait in front of an upstream, and for how long, in milliseconds. */
   readonly limits: { readonly queue: number; readonly queueWaitMs: number }
   readonly fairness: Fairness
+  /** Runs calls as a policy allows, if there is one. */
+  readonly runAsAllowed: RunAsAllowed | undefined
   /** How long the lists of an upstream are waited for before it takes the place of another one, in milliseconds. */
   readonly listWaitMs: number
   readonly clock: Clock
@@ -86,7 +89,8 @@ export class ServedUpstreams {
   }
 
   #make(key: string, setup: UpstreamSetup): ServedUpstream {
-    return new ServedUpstream(key, setup, this.#controls.of(key), this.#needs.create, this.#removed)
+    const { create, runAsAllowed } = this.#needs
+    return new ServedUpstream(key, setup, this.#controls.of(key), create, this.#removed, runAsAllowed)
   }
 
   get(key: string): ServedUpstream | undefined {

@@ -6,7 +6,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
-import { AnsweredWith, fetchJson } from './fetch-json.ts'
+import { AnsweredWith, fetchJson } from '../base/fetch-json.ts'
 import { RefusedTokens } from './refused-tokens.ts'
 
 /** Where and as whom mcplex asks. */

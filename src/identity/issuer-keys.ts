@@ -6,8 +6,9 @@ import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
-import { fetchJson } from './fetch-json.ts'
-import { isFetchable, type TrustedIssuer } from './issuer-line.ts'
+import { isFetchable } from '../base/fetchable-url.ts'
+import { fetchJson } from '../base/fetch-json.ts'
+import type { TrustedIssuer } from './issuer-line.ts'
 
 /** The keys of an issuer cannot be had now. */
 export class KeysUnavailable extends Error {

@@ -2,6 +2,7 @@
  * An issuer of tokens as a line of the settings: its URL, and what is expected of its tokens:
  * `https://login.example.com tenantClaim=org_id audience=mcplex jwks=https://login.example.com/keys algorithms=RS256+ES256`. Pure.
  */
+import { isFetchable } from '../base/fetchable-url.ts'
 import type { IntrospectionPlace } from './introspection.ts'
 
 export interface TrustedIssuer {
@@ -86,13 +87,4 @@ export function secretInIssuerLine(line: string): string | undefined {
 
 export function isTenantName(text: string): boolean {
   return /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/.test(text)
-}
-
-/** Whether keys may be fetched from a URL: over TLS, or from this machine. */
-export function isFetchable(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url || url.username !== '' || url.password !== '' || url.hash !== '') return false
-  return (
-    url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
-  )
 }

@@ -1,6 +1,7 @@
 /** The settings `auth`: how clients prove who they are. */
+import { isFetchable } from '../base/fetchable-url.ts'
 import type { OptionTable } from '../base/option.ts'
-import { isFetchable, isTenantName, readIssuerLine, secretInIssuerLine } from './issuer-line.ts'
+import { isTenantName, readIssuerLine, secretInIssuerLine } from './issuer-line.ts'
 import { readKeyLine } from './key-record.ts'
 import { isScopeRule, patternsInRule } from './scope-rules.ts'
 import { isAnyAddress, isPeer } from './trusted-peers.ts'

@@ -45,6 +45,12 @@ export class Instruments {
   readonly workerStarts: Tally = new Tally(['upstream', 'purpose'], most.pairs)
   readonly workerEnds: Tally = new Tally(['upstream', 'reason'], most.pairs)
   readonly retries: Tally = new Tally(['upstream', 'result'], most.pairs)
+  readonly policyDecisions: TimeTally = new TimeTally(
+    'mcplex_policy_decision_seconds',
+    ['upstream', 'phase', 'result'],
+    operationBounds,
+    most.pairs,
+  )
   readonly dropped: Tally = new Tally(['what'], most.words)
 
   /** Listens from now on, for as long as the gateway lives. */
@@ -66,6 +72,9 @@ export class Instruments {
     events.on('workerStarted', ({ upstream = onlyUpstream, purpose }) => this.workerStarts.add(1, upstream, purpose))
     events.on('workerEnded', ({ upstream = onlyUpstream, reason }) => this.workerEnds.add(1, upstream, reason))
     events.on('callRetried', ({ upstream, result }) => this.retries.add(1, upstream, result))
+    events.on('policyDecision', ({ upstream, phase, result, durationMs }) =>
+      this.policyDecisions.add(durationMs, upstream, phase, result),
+    )
     events.on('dropped', ({ what, count }) => this.dropped.add(count, what))
   }
 }

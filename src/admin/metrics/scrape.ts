@@ -104,6 +104,11 @@ function counted(instruments: Instruments): Metric[] {
     ),
     histogram('mcplex_pool_wait_seconds', 'How long calls waited for a worker.', poolWaits.samples()),
     histogram('mcplex_session_age_seconds', 'How old sessions were at their end.', sessionAges.samples()),
+    histogram(
+      'mcplex_policy_decision_seconds',
+      'How long a policy took to decide on a call, before it ran or after, by result.',
+      tallies.policyDecisions.samples(),
+    ),
     counter('mcplex_calls_total', 'Calls that have ended, by upstream, method and outcome.', tallies.calls.samples()),
     counter('mcplex_sessions_opened_total', 'Sessions that have begun.', tallies.sessionsOpened.samples()),
     counter('mcplex_sessions_closed_total', 'Sessions that have ended, by reason.', tallies.sessionsClosed.samples()),

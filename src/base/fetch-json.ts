@@ -1,12 +1,14 @@
-/** Fetches a JSON object from an issuer, within bounds of time and size. */
-import type { Clock } from '../base/clock.ts'
-import { isObject, type JsonObject } from '../base/json.ts'
+/** Fetches a JSON object from another server, within bounds of time and size. */
+import type { Clock } from './clock.ts'
+import { isObject, type JsonObject } from './json.ts'
 
 export interface FetchBounds {
   readonly clock: Clock
   /** For the whole answer, in milliseconds. */
   readonly timeoutMs: number
   readonly maxBytes: number
+  /** Aborts when the answer is not wanted any more. */
+  readonly signal?: AbortSignal
 }
 
 /** What is sent; without a body it is a GET. */
@@ -26,13 +28,16 @@ export class AnsweredWith extends Error {
 }
 
 /**
- * The object that a URL answers with. No redirects: another place would be another issuer.
+ * The object that a URL answers with. No redirects: what is at another place was not chosen by the operator.
  * Rejects if it cannot be had; the message names the URL and nothing that was sent.
  */
 export async function fetchJson(url: string, bounds: FetchBounds, { headers, body }: Sent = {}): Promise<JsonObject> {
-  const { clock, timeoutMs, maxBytes } = bounds
+  const { clock, timeoutMs, maxBytes, signal } = bounds
   const abort = new AbortController()
   const timer = clock.after(timeoutMs, () => abort.abort(new Error(`${url} took too long`)))
+  const forget = (): void => abort.abort(new Error(`the answer of ${url} is not wanted any more`))
+  if (signal?.aborted === true) forget()
+  signal?.addEventListener('abort', forget, { once: true })
   try {
     const response = await fetch(url, {
       redirect: 'error',
@@ -53,6 +58,7 @@ export async function fetchJson(url: string, bounds: FetchBounds, { headers, bod
     return value
   } finally {
     timer.stop()
+    signal?.removeEventListener('abort', forget)
     abort.abort()
   }
 }

@@ -1,0 +1,33 @@
+// A policy of your own: `node examples/policy-webhook.mjs` with POLICY_SECRET set, and in mcplex.yaml
+//   policy: { url: 'http://127.0.0.1:9090/', secret: '${POLICY_SECRET}' }
+// It lets nobody delete anything, and keeps searches within the tenant.
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createServer } from 'node:http'
+
+const key = process.env.POLICY_SECRET ?? ''
+
+/** What is decided on a call. `call` has method, name, arguments, upstream, tenant, subject and more: docs/policy.md. */
+function decide(call) {
+  if (/delete|remove|drop/.test(call.name)) return { decision: 'refuse', reason: `${call.name} is not for agents.` }
+  if (call.name === 'search') return { decision: 'pass', arguments: { ...call.arguments, tenant: call.tenant } }
+  return { decision: 'pass' }
+}
+
+/** Whether the request is from mcplex, and not an old one that is sent again. */
+function isGenuine({ headers }, body) {
+  const { 'webhook-id': id, 'webhook-timestamp': seconds, 'webhook-signature': given = '' } = headers
+  const wanted = `v1,${createHmac('sha256', key).update(`${id}.${seconds}.${body}`).digest('base64')}`
+  const isRecent = Math.abs(Date.now() / 1000 - Number(seconds)) < 300
+  return isRecent && given.length === wanted.length && timingSafeEqual(Buffer.from(given), Buffer.from(wanted))
+}
+
+const server = createServer(async (request, response) => {
+  let body = ''
+  for await (const chunk of request) body += chunk
+  if (!isGenuine(request, body)) return response.writeHead(401).end()
+  response.setHeader('Content-Type', 'application/json')
+  response.end(JSON.stringify(decide(JSON.parse(body).data)))
+})
+server.listen(Number(process.env.PORT ?? 9090), '127.0.0.1', () =>
+  console.log(`http://127.0.0.1:${server.address().port}/`),
+)

@@ -1,0 +1,58 @@
+/**
+ * The port of a policy: what decides on each call before it runs, and on its result before the client gets it. An operator
+ * gives a webhook (webhook-policy.ts), a program its own functions.
+ */
+import type { JsonObject } from '../base/json.ts'
+
+/** A call that is decided on. */
+export interface PolicyCall {
+  /** `tools/call`, `prompts/get` or `resources/read`. */
+  readonly method: string
+  /** The tool or the prompt by the server's own name, or the URI of the resource. */
+  readonly name: string
+  /** Of a tool or a prompt, as the client has given them; empty if it gave none. */
+  readonly arguments: JsonObject
+  /** The name of the server that the call is for. */
+  readonly upstream: string
+  readonly tenant: string
+  readonly subject: string
+  /** Who vouches for the subject; undefined where nothing asks for credentials. */
+  readonly issuer: string | undefined
+  /** What the client calls itself, at most 128 characters of it. */
+  readonly client: string | undefined
+  /** The same for the decisions before and after one run of a call. Unguessable. */
+  readonly id: string
+  /** Counts from 1 if the call runs again with the answers to questions that its server has asked; 0 before. */
+  readonly round: number
+}
+
+/** The call is not run, or its result not given to the client, which is told the reason: one sentence. */
+export interface Refused {
+  readonly decision: 'refuse'
+  readonly reason: string
+}
+
+/** The call may run, with these arguments in place of those of the client if there are any. */
+export interface MayRun {
+  readonly decision: 'pass'
+  readonly arguments?: JsonObject
+}
+
+/** The client gets the result, or this one in its place: a whole result of the method. */
+export interface MayBeTold {
+  readonly decision: 'pass'
+  readonly result?: JsonObject
+}
+
+/** A decision that throws or rejects, or is none of these, could not be made: the call is refused with `policy_unavailable`. */
+export interface CallPolicy {
+  /** False if calls pass on which no decision can be made. */
+  readonly failClosed?: boolean
+  /**
+   * Decides before the call waits for its server.
+   * @param signal aborts when the client no longer waits
+   */
+  before?(call: PolicyCall, signal: AbortSignal): MayRun | Refused | Promise<MayRun | Refused>
+  /** Decides on the result of a call that has run; not on errors, and not on questions to the user. */
+  after?(call: PolicyCall, result: JsonObject, signal: AbortSignal): MayBeTold | Refused | Promise<MayBeTold | Refused>
+}
