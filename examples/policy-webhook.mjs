@@ -1,6 +1,8 @@
-// A policy of your own: `node examples/policy-webhook.mjs` with POLICY_SECRET set, and in mcplex.yaml
+// A policy of your own: it lets nobody delete anything, and puts the tenant into each search. Started with
+//   node examples/policy-webhook.mjs
+// and POLICY_SECRET in the environment, here and where mcplex runs, whose file has
 //   policy: { url: 'http://127.0.0.1:9090/', secret: '${POLICY_SECRET}' }
-// It lets nobody delete anything, and keeps searches within the tenant.
+
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
 

@@ -48,7 +48,11 @@ test.each(files)('the file in %s is right', (_path, text) => {
   writeFileSync(join(folder, 'tools.mjs'), 'export default function createServer() {}\n')
   // A program that this machine may lack.
   writeFileSync(join(folder, 'uvx'), '#!/bin/sh\n', { mode: 0o755 })
-  const secrets = { PROXY_SECRET: 'a-secret-of-the-proxy', CLIENT_SECRET: 'a-secret-of-the-client' }
+  const secrets = {
+    PROXY_SECRET: 'a-secret-of-the-proxy',
+    CLIENT_SECRET: 'a-secret-of-the-client',
+    POLICY_SECRET: 'a-secret-of-the-policy-webhook',
+  }
   const env = { PATH: `${process.env['PATH']}:${folder}`, HOME: folder, GITHUB_TOKEN: 'x', CRM_TOKEN: 'x', ...secrets }
   const { status, stderr } = spawnSync(process.execPath, [main, 'check'], { cwd: folder, env, encoding: 'utf8' })
   expect(stderr).toMatch(/^mcplex\.yaml: \d+ upstreams? \(.*\), .*no problems\n/)
