@@ -22,13 +22,15 @@ const asked: Asked[] = []
 const pass = { decision: 'pass' }
 let decide: Decide = () => pass
 
-const webhook = createServer(async (request, response) => {
+const webhook = createServer((request, response) => void answer(request, response))
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = ''
   for await (const chunk of request) body += String(chunk)
   asked.push({ headers: request.headers, body })
   const said = decide(JSON.parse(body) as Parameters<Decide>[0], response)
   if (said !== undefined) response.end(JSON.stringify(said))
-})
+}
 
 const logged: unknown[] = []
 let url: string
