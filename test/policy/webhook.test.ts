@@ -22,9 +22,9 @@ const asked: Asked[] = []
 const pass = { decision: 'pass' }
 let decide: Decide = () => pass
 
-const webhook = createServer((request, response) => void answer(request, response))
+const webhook = createServer((request, response) => void reply(request, response))
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = ''
   for await (const chunk of request) body += String(chunk)
   asked.push({ headers: request.headers, body })
