@@ -4,7 +4,8 @@
  */
 import { format, resolveConfig } from 'prettier'
 import { features } from './features/all.ts'
-import { columns, transportNames } from './lanes.ts'
+import { columns } from './columns.ts'
+import { transportNames } from './lanes.ts'
 
 export interface Cell {
   readonly section: string

@@ -8,8 +8,9 @@ import { type InProcess, startSeveral } from '../support/in-process.ts'
 import { echoLegacy, echoModern } from '../support/mcplex.ts'
 import { capabilitiesOf } from './answers.ts'
 import { features } from './features/all.ts'
-import { isShared, type Lane } from './features/feature.ts'
-import { type Column, columns } from './lanes.ts'
+import { endsWithCall, isShared, type Lane } from './features/feature.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Column, columns } from './columns.ts'
 import { connectTestClient, type TestClient } from './test-client.ts'
 import { http1 } from './transports/http-exchange.ts'
 import { renamed } from './transports/merged-endpoint.ts'
@@ -34,10 +35,22 @@ async function start({ speaks, options }: Column): Promise<InProcess> {
   return one
 }
 
+/** Has every process of the server replaced by one that has served nobody. */
+async function renew({ gateway }: InProcess): Promise<void> {
+  const operations = gateway.operations('one')
+  const workers = (): readonly number[] =>
+    operations?.workers().flatMap(({ worker, state }) => (state === 'ended' ? [] : (worker ?? []))) ?? []
+  const old = workers()
+  void operations?.recycle()
+  await eventually('other processes', () => !workers().some((worker) => old.includes(worker)))
+}
+
 async function laneOf(column: Column): Promise<Lane> {
   const { client, server, speaks } = column
   const spoken = speaks === 'dual' ? (client === '2026-07-28' ? 'new' : 'old') : speaks
   const at = await start(column)
+  const isAlone = !isShared({ spoken, client }) || endsWithCall({ spoken, client, transport })
+  let quiet: InProcess | undefined
   const connect = (place: InProcess, capabilities: JsonMap): Promise<TestClient> =>
     connectTestClient({
       version: client,
@@ -53,8 +66,10 @@ async function laneOf(column: Column): Promise<Lane> {
     closed: undefined,
     connect: (capabilities = capabilitiesOf(client)) => connect(at, capabilities),
     async alone(testClient, work) {
-      if (!isShared({ spoken, client })) return work(testClient)
-      const other = await connect(await start(column), capabilitiesOf(client))
+      if (isAlone) return work(testClient)
+      if (quiet) await renew(quiet)
+      else quiet = await start(column)
+      const other = await connect(quiet, capabilitiesOf(client))
       try {
         await work(other)
       } finally {

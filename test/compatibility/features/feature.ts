@@ -124,7 +124,7 @@ export const isShared = ({ spoken, client }: Pick<Lane, 'spoken' | 'client'>): b
   spoken === 'new' || client === '2026-07-28'
 
 /** Whether a process ends with its call: what a server asks late could be of any of several clients. */
-export const endsWithCall = ({ client, spoken, transport }: Lane): boolean =>
+export const endsWithCall = ({ client, spoken, transport }: Pick<Lane, 'client' | 'spoken' | 'transport'>): boolean =>
   client === '2026-07-28' && spoken === 'old' && transport !== 'stdio'
 
 /** A name that no other lane has. */
