@@ -228,7 +228,7 @@ export const packages = {
   pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
   yaml: { in: ['config/file'], instead: 'Only the configuration file is YAML.' },
   zod: {
-    in: ['config/file', 'admin/schemas.ts', 'admin/reload-schemas.ts', 'admin/openapi.ts'],
+    in: ['config/file', 'admin/schemas.ts', 'admin/reload-schemas.ts', 'admin/upstream-schemas.ts', 'admin/openapi.ts'],
     instead: 'Check a value by the row of its option; only the file and the answers to operators have a structure.',
   },
   'pino-pretty': { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },

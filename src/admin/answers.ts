@@ -35,6 +35,15 @@ export interface ApiUpstream {
   readonly waiting: number
   readonly oldestWaitMs: number
   readonly counts: Readonly<Record<string, number>>
+  /** What a module shares among its sessions, as far as it is in use or waited for: a hundred at most. */
+  readonly sharedResources: ReadonlyArray<{
+    readonly kind: 'lock' | 'pool' | 'limited'
+    readonly name: string
+    readonly inUse: number
+    readonly waiting: number
+    readonly oldestWaitMs: number
+    readonly size?: number | undefined
+  }>
   readonly held: ReadonlyArray<{
     readonly tool: string
     readonly hash: string

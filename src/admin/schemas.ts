@@ -7,6 +7,7 @@ import { workerEnds } from '../base/events.ts'
 import type { ApiAnswers } from './answers.ts'
 import type { OperationId } from './api.ts'
 import { reloads, startReload } from './reload-schemas.ts'
+import { heldDefinition, sharedResource } from './upstream-schemas.ts'
 
 const count = z.int().nonnegative()
 const ms = z.int().nonnegative().describe('Milliseconds.')
@@ -49,13 +50,6 @@ const call = z.object({
   waiting: z
     .boolean()
     .describe('Whether no worker has it: it waits for the end of a pause, a turn, a worker, or for its client.'),
-})
-
-const heldDefinition = z.object({
-  tool: z.string(),
-  hash: z.string(),
-  change: z.string(),
-  differs: z.array(z.string()),
 })
 
 const breaker = z.object({
@@ -155,6 +149,9 @@ export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> 
         waiting: count.describe('Calls that wait for a worker, or for the end of a pause.'),
         oldestWaitMs: ms.describe('How long the first of them has waited, in milliseconds.'),
         counts,
+        sharedResources: z
+          .array(sharedResource)
+          .describe('What of a module is in use or waited for, the first hundred.'),
         held: z.array(heldDefinition).describe('Definitions of tools that are held back, a hundred at most.'),
         more: count.describe('How many more are held back.'),
       }),

@@ -138,7 +138,7 @@ function noUpstream(name: string): AdminError {
 const closedBreaker: ApiBreaker = { state: 'closed', forced: false }
 
 function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undefined): Omit<ApiUpstream, 'ended'> {
-  const { name, kind, reason, sinceMs, tools, counts, held } = state
+  const { name, kind, reason, sinceMs, tools, counts, sharedResources, held } = state
   const control = operations?.state()
   const workers: Record<string, number> = {}
   for (const worker of operations?.workers() ?? []) workers[worker.state] = (workers[worker.state] ?? 0) + 1
@@ -157,6 +157,7 @@ function upstreamOf(state: UpstreamState, operations: UpstreamOperations | undef
     waiting: (counts['waitingCalls'] ?? 0) + (control?.waiting ?? 0),
     oldestWaitMs: Math.max(counts['oldestWaitMs'] ?? 0, control?.oldestWaitMs ?? 0),
     counts: { ...counts },
+    sharedResources: sharedResources.map((one) => ({ ...one, name: terminalSafeLine(one.name, most.reasonChars) })),
     held: held
       .slice(0, most.held)
       .map(({ tool, hash, change, differs }) => ({ tool, hash, change, differs: [...differs] })),

@@ -4,6 +4,7 @@ import type { EventSink } from '../base/events.ts'
 import { type Log, logWith } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { createMemorySection } from '../base/memory-section.ts'
+import type { SharedResourceFacts } from '../base/shared-resource-facts.ts'
 import { bindUpstream } from '../catalog/bind-upstream.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
@@ -11,7 +12,7 @@ import type { Principal } from '../protocol/call.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { ToolStates } from '../sessions/tool-states.ts'
 import type { Fairness } from '../protocol/fairness.ts'
-import { createModuleUpstream } from '../upstreams/module/module-upstream.ts'
+import { createModuleUpstream, type ModuleUpstream } from '../upstreams/module/module-upstream.ts'
 import type { CallerFacts, ToolSessions } from '../upstreams/module/object-host.ts'
 import { createMemoryScan } from '../upstreams/stdio/memory-scan.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
@@ -47,7 +48,7 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, key)
     const surroundings = { isUnderLoad, clock, log, events }
     const common = { ...surroundings, hasOneClient, queue, queueWaitMs, fairness, memory, endSuspendedCalls }
-    const upstream =
+    const upstream: ReturnType<typeof createStdioUpstream> & Partial<ModuleUpstream> =
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings, memoryScan })
         : createModuleUpstream({ ...common, settings, sessions: toolSessions(nameIn(key), needs) })
@@ -57,7 +58,8 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const learnt = { ...surroundings, memory: section.budget, listAgeMs, onChange, boundArgs }
     const catalog = createCatalog({ catalogSource: upstream.catalog, ...learnt })
     const served = boundArgs ? bindUpstream(upstream, catalog, boundArgs) : upstream
-    return { upstream: served, catalog, release: () => section.close() }
+    const sharedResources = (): readonly SharedResourceFacts[] => upstream.sharedResources?.() ?? []
+    return { upstream: served, catalog, sharedResources, release: () => section.close() }
   }
 }
 

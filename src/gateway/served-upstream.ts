@@ -7,6 +7,7 @@ import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from 
 import { callAtFormer, type FormerUpstream, maxFormer, type RemovedUpstreams } from './former-upstreams.ts'
 import type { Member } from '../router/member.ts'
 import { namedAt, type NamedByRequest } from '../router/target.ts'
+import type { SharedResourceFacts } from '../base/shared-resource-facts.ts'
 import { wallMs } from '../base/clock.ts'
 import { nameIn } from './tenant-setups.ts'
 import { startingMember } from './starting-member.ts'
@@ -22,6 +23,8 @@ export type CreateUpstream = (
 ) => {
   readonly upstream: Upstream
   readonly catalog: LearntCatalog
+  /** What a module shares among its sessions, as far as it is in use or waited for. */
+  sharedResources(): readonly SharedResourceFacts[]
   /** Gives back the memory of the catalogue, once the upstream is closed. */
   release(): void
 }
@@ -41,6 +44,7 @@ export class ServedUpstream {
   readonly behind: Upstream
   readonly upstream: Upstream
   readonly catalog: LearntCatalog
+  readonly sharedResources: () => readonly SharedResourceFacts[]
   readonly #starting: Member
   readonly #release: () => void
   /** Those whose place it has taken, the last one first. */
@@ -67,7 +71,7 @@ export class ServedUpstream {
   ) {
     // A copy that can be changed: the upstream reads its size there.
     this.#setup = { ...setup }
-    const { upstream, catalog, release } = create(key, this.#setup)
+    const { upstream, catalog, sharedResources, release } = create(key, this.#setup)
     this.key = key
     this.name = nameIn(key)
     this.control = control
@@ -79,6 +83,7 @@ export class ServedUpstream {
     }
     this.upstream = withCall(upstream, runAsAllowed ? (call) => runAsAllowed(call, this.name, run) : run)
     this.catalog = catalog
+    this.sharedResources = sharedResources
     this.#release = release
     this.#starting = startingMember(this, new Promise((resolve) => (this.#startIsOver = resolve)))
   }

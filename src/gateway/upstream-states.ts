@@ -1,4 +1,5 @@
 /** What is known of each upstream while it is served, for its operator. */
+import type { SharedResourceFacts } from '../base/shared-resource-facts.ts'
 import type { HeldDefinition } from '../catalog/definitions.ts'
 import type { Settings } from '../config/settings.ts'
 import { reportOf } from './health.ts'
@@ -22,6 +23,8 @@ export interface UpstreamState {
   readonly counts: Readonly<Record<string, number>>
   /** Why calls are not served, in one line; undefined if they are. */
   readonly reason: string | undefined
+  /** What a module shares among its sessions, as far as it is in use or waited for, by name. */
+  readonly sharedResources: readonly SharedResourceFacts[]
   /** Definitions of tools that are held back. */
   readonly held: readonly HeldDefinition[]
 }
@@ -42,6 +45,7 @@ export async function upstreamStates(upstreams: readonly ServedUpstream[]): Prom
         sinceMs: served.sinceMs,
         counts: served.counts(),
         reason: ok ? undefined : (failure ?? detail ?? 'it does not answer'),
+        sharedResources: served.sharedResources(),
         held: served.catalog.definitions.held(),
       }
     }),

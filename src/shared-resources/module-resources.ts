@@ -1,5 +1,6 @@
 /** What a module shares among its sessions: one of each name, made at its first use and ended with the module. */
 import type { Clock } from '../base/clock.ts'
+import type { SharedResourceFacts } from '../base/shared-resource-facts.ts'
 import { callScopes } from '../use-call/call-scope.ts'
 import type { CallerOfResource } from './caller-of-resource.ts'
 import { type Limited, type LimitedOptions, limitedSettings } from './limited-options.ts'
@@ -15,6 +16,8 @@ import type { SharedResources } from './shared-resources.ts'
 
 /** How many of each kind a module may have. */
 const maxOfKind = 1000
+/** How many operators are shown. */
+const mostListed = 100
 
 export class ModuleResources implements SharedResources {
   readonly #clock: Clock
@@ -89,6 +92,24 @@ export class ModuleResources implements SharedResources {
     }
   }
 
+  /** Each of them that is in use or waited for, those with the most who wait first: a hundred at most. */
+  list(): readonly SharedResourceFacts[] {
+    const nowMs = this.#clock.now()
+    const factsOf = (kind: SharedResourceFacts['kind'], name: string, one: Counted): SharedResourceFacts => {
+      const { running, waiting, oldestSinceMs = nowMs, size } = one
+      const oldestWaitMs = Math.max(0, Math.round(nowMs - oldestSinceMs))
+      return { kind, name, inUse: running, waiting, oldestWaitMs, ...(size !== undefined && { size }) }
+    }
+    return [
+      ...Array.from(this.#locks.named(), ([name, one]) => factsOf('lock', name, one)),
+      ...Array.from(this.#pools.named(), ([name, one]) => factsOf('pool', name, one)),
+      ...Array.from(this.#limiters.named(), ([name, one]) => factsOf('limited', name, one)),
+    ]
+      .filter(({ inUse, waiting }) => inUse > 0 || waiting > 0)
+      .sort((one, other) => other.waiting - one.waiting || other.inUse - one.inUse)
+      .slice(0, mostListed)
+  }
+
   /** Refuses those who wait, and all that come later; ends what pools have made. */
   async close(): Promise<void> {
     for (const limiter of [...this.#limiters.close(), ...this.#locks.close()]) limiter.close()
@@ -100,6 +121,9 @@ export class ModuleResources implements SharedResources {
     return Math.max(0, ...resources.map(({ oldestSinceMs = nowMs }) => nowMs - oldestSinceMs))
   }
 }
+
+/** What operators are shown of any of them. */
+type Counted = Pick<Limiter, 'running' | 'waiting' | 'oldestSinceMs'> & { readonly size?: number }
 
 /** A lock is given in the order of arrival, whoever asks for it. */
 const oneLine = ['']

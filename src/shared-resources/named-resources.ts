@@ -23,6 +23,11 @@ export class NamedResources<Resource extends NamedResource> {
     return Array.from(this.#byName.values(), ({ made }) => made)
   }
 
+  /** All of them with their names. */
+  *named(): Generator<readonly [name: string, made: Resource]> {
+    for (const [name, { made }] of this.#byName) yield [name, made]
+  }
+
   /**
    * The resource of a name. Throws a `TypeError` if it was made with other options, an `Error` if there are too many.
    * @param options of which what is no function is compared

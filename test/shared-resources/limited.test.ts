@@ -78,6 +78,10 @@ describe.each([
     await eventually('the other to wait', async () => (await counts())['waitingLimitedCalls'] === 1)
     await eventually('its age', async () => ((await counts())['oldestLimitedWaitMs'] ?? 0) > 0)
     expect((await gateway.health()).upstreams?.['mine']).toMatchObject({ limitedCalls: 1 })
+    const [{ sharedResources } = { sharedResources: [] }] = await gateway.upstreamStates()
+    const [first] = sharedResources
+    expect(first).toMatchObject({ kind: 'limited', name: 'one', inUse: 1, waiting: 1 })
+    expect(first?.oldestWaitMs).toBeGreaterThan(0)
     await bob.notify('notifications/cancelled', { requestId: 77 })
     await eventually('the wait to end', async () => (await counts())['waitingLimitedCalls'] === 0)
     await waits.catch(() => {})

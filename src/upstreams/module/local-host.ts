@@ -72,6 +72,7 @@ export function createLocalHost(needs: {
       }
     },
     counts: () => ({ ...resources.counts(), ...changes.counts() }),
+    sharedResources: () => resources.list(),
     async close() {
       await Promise.all([...objects].map((object) => object.close()))
       objects.clear()

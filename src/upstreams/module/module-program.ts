@@ -73,6 +73,7 @@ export function createModuleProgram(needs: ModuleProgramNeeds): ServerProgram {
       return new UpstreamStartError(terminalSafe(`${named} ${what}`), { late, reason })
     },
     counts: () => host.counts(),
+    sharedResources: () => host.sharedResources(),
     get complaint() {
       return complaints.last
     },

@@ -2,6 +2,7 @@
  * The port to the place where the server objects of a module live: this thread, or a thread of their own. What crosses it
  * is plain data, so that it can be sent to a thread.
  */
+import type { SharedResourceFacts } from '../../base/shared-resource-facts.ts'
 import type { Awaitable } from '../../base/awaitable.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { PastCall } from '../../protocol/past-call.ts'
@@ -53,6 +54,8 @@ export interface ObjectHost {
   open(listener: ObjectListener, owner: CallerFacts | undefined): HostedObject
   /** Figures of what the module shares among its sessions. */
   counts(): Readonly<Record<string, number>>
+  /** What of that is in use or waited for, by name: the first hundred. */
+  sharedResources(): readonly SharedResourceFacts[]
   /** Ends what is left of it. */
   close(): Promise<void>
 }

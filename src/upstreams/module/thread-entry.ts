@@ -39,9 +39,9 @@ function serve(port: NonNullable<typeof parentPort>, { module }: ThreadStart): v
 
   let told = '{}'
   systemClock.every(countEveryMs, () => {
-    const counts = host.counts()
-    const text = JSON.stringify(counts)
-    if (text !== told) tell({ kind: 'counts', counts })
+    const figures = { counts: host.counts(), sharedResources: host.sharedResources() }
+    const text = JSON.stringify(figures)
+    if (text !== told) tell({ kind: 'counts', ...figures })
     told = text
   })
 

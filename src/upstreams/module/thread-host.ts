@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { type Clock, pause } from '../../base/clock.ts'
+import type { SharedResourceFacts } from '../../base/shared-resource-facts.ts'
 import { ModuleError } from './load-module.ts'
 import type { HostedObject, ObjectEnd, ObjectHost, ObjectListener, ToolSessions } from './object-host.ts'
 import type { FromThread, SessionRequest, ThreadStart, ToThread } from './thread-messages.ts'
@@ -82,6 +83,7 @@ export function createThreadHost(needs: ThreadHostNeeds): ObjectHost {
       }
     },
     counts: () => (thread && !thread.isOver ? thread.counts : {}),
+    sharedResources: () => (thread && !thread.isOver ? thread.sharedResources : []),
     async close() {
       objects.clear()
       await thread?.finish()
@@ -107,6 +109,7 @@ class ModuleThread {
   readonly #gone: Promise<void>
   readonly #clock: Clock
   #counts: Readonly<Record<string, number>> = {}
+  #sharedResources: readonly SharedResourceFacts[] = []
   #isOver = false
   #finished = (): void => {}
 
@@ -142,6 +145,7 @@ class ModuleThread {
             return events.closed(message.object)
           case 'counts':
             this.#counts = message.counts
+            this.#sharedResources = message.sharedResources
             return
           case 'finished':
             return this.#finished()
@@ -161,6 +165,11 @@ class ModuleThread {
   /** The figures of the module, a moment old. */
   get counts(): Readonly<Record<string, number>> {
     return this.#counts
+  }
+
+  /** What of it is in use or waited for, a moment old. */
+  get sharedResources(): readonly SharedResourceFacts[] {
+    return this.#sharedResources
   }
 
   tell(message: ToThread): void {

@@ -1,5 +1,6 @@
 /** What goes between this thread and the thread of a module. Plain data. */
 import type { JsonObject } from '../../base/json.ts'
+import type { SharedResourceFacts } from '../../base/shared-resource-facts.ts'
 import type { CallerFacts, ObjectEnd } from './object-host.ts'
 
 /** To the thread. `object` is the number of a server object. */
@@ -21,7 +22,11 @@ export type FromThread =
   | { readonly kind: 'ended'; readonly object: number; readonly end: ObjectEnd }
   | { readonly kind: 'complained'; readonly object: number | undefined; readonly end: ObjectEnd }
   | { readonly kind: 'closed'; readonly object: number }
-  | { readonly kind: 'counts'; readonly counts: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'counts'
+      readonly counts: Readonly<Record<string, number>>
+      readonly sharedResources: readonly SharedResourceFacts[]
+    }
   | { readonly kind: 'finished' }
   | ({ readonly kind: 'request'; readonly request: number } & SessionRequest)
 

@@ -1,4 +1,5 @@
 /** The port of one kind of server to the pool: starts instances of the server, and ends all of them. */
+import type { SharedResourceFacts } from '../../base/shared-resource-facts.ts'
 import type { EraName, WorkerId } from '../../protocol/call.ts'
 import type { LineTransport } from '../connection/line-transport.ts'
 import type { UpstreamStartError } from '../upstream.ts'
@@ -20,6 +21,8 @@ export interface ServerProgram {
   readonly complaint?: string | undefined
   /** More figures for operators, by name; those whose names end in `Ms` are the longest of their kind. */
   counts?(): Readonly<Record<string, number>>
+  /** What its instances share by name, as far as it is in use or waited for. */
+  sharedResources?(): readonly SharedResourceFacts[]
   /** Gets ready before the first instance is started. What it throws is given to `startError`. */
   load?(): Promise<void>
   /** Starts an instance; a failed start is reported as its exit. @param purpose for the event `workerStarted` */

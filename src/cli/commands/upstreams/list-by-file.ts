@@ -27,6 +27,7 @@ function upstreamIn(one: JsonObject): ApiUpstream {
     tools: count(tools),
     workers: {},
     ended: {},
+    sharedResources: [],
     calls: 0,
     waiting: 0,
     oldestWaitMs: 0,

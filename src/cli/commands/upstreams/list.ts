@@ -44,7 +44,18 @@ function row({ name, kind, state, tools, workers, calls, waiting, oldestWaitMs, 
 const maxLine = 1000
 
 /** What else there is to say of a server: why it does not serve, and what is held back. */
-function detailsOf({ name, state, why, resumesInMs, breaker, concurrency, ended, held, more }: ApiUpstream): string[] {
+function detailsOf({
+  name,
+  state,
+  why,
+  resumesInMs,
+  breaker,
+  concurrency,
+  ended,
+  sharedResources,
+  held,
+  more,
+}: ApiUpstream): string[] {
   const definitions = held.flatMap(({ tool, hash, change, differs }) => [
     `${name} holds back: ${tool} is ${change}, ${hash}`,
     ...differs.map((line) => `    ${line}`),
@@ -57,11 +68,18 @@ function detailsOf({ name, state, why, resumesInMs, breaker, concurrency, ended,
       ? [`${name} has ${concurrency.limit} calls at once at most: the limit adapts to what it bears`]
       : []),
     ...endsLine(name, ended),
+    ...sharedResources.filter(({ waiting }) => waiting > 0).map((one) => resourceLine(name, one)),
     ...definitions,
     ...(more > 0 ? [`${name} holds back ${more} more`] : []),
     ...(definitions.length > 0 ? [`to accept: mcplex upstreams accept ${name} [hash]`] : []),
   ]
   return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${terminalSafeLine(line, maxLine)}\n`)
+}
+
+function resourceLine(server: string, one: ApiUpstream['sharedResources'][number]): string {
+  const { kind, name, inUse, waiting, oldestWaitMs, size } = one
+  const used = size === undefined ? `${inUse} in use` : `${inUse} of ${size} in use`
+  return `${server} shares ${kind}(${JSON.stringify(name)}): ${used}, ${waiting} wait, the first for ${shortAge(oldestWaitMs)}`
 }
 
 /** Ends that mcplex has not brought about by itself: these are worth a line. */
