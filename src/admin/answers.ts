@@ -197,6 +197,8 @@ export interface ApiTenant {
   readonly maxClients: number
   readonly calls: number
   readonly maxCalls: number
+  readonly workers: number
+  readonly maxWorkers: number
   readonly weight: number
   readonly allows: {
     readonly upstreams: readonly string[]

@@ -83,6 +83,8 @@ const tenant = z.object({
   maxClients: count,
   calls: count.describe('Calls in flight.'),
   maxCalls: count,
+  workers: count.describe('Workers of all upstreams that serve it alone.'),
+  maxWorkers: count.describe('0: as many as the pools of the upstreams have.'),
   weight: count,
   allows: z
     .object({ upstreams: patterns, endpoints: patterns, tools: patterns, prompts: patterns, resources: patterns })

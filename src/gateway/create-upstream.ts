@@ -12,16 +12,19 @@ import type { Principal } from '../protocol/call.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { ToolStates } from '../sessions/tool-states.ts'
 import type { Fairness } from '../protocol/fairness.ts'
+import type { TenantUse } from '../tenants/tenant-use.ts'
 import { createModuleUpstream, type ModuleUpstream } from '../upstreams/module/module-upstream.ts'
 import type { CallerFacts, ToolSessions } from '../upstreams/module/object-host.ts'
 import { createMemoryScan } from '../upstreams/stdio/memory-scan.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import type { CreateUpstream } from './served-upstream.ts'
 import { nameIn } from './tenant-setups.ts'
+import { WorkersOfTenants } from './workers-of-tenants.ts'
 
 export interface CreateUpstreamNeeds {
   readonly limits: Pick<Settings['limits'], 'queue' | 'queueWaitMs'>
   readonly fairness: Fairness
+  readonly tenantUse: TenantUse
   /** Where in-process servers find what belongs to a session; asked for when they first use it. */
   readonly sessionServices: () => { readonly states: ToolStates; readonly sessions: Pick<Sessions, 'served'> }
   /** Whether all requests come from one client. */
@@ -40,6 +43,7 @@ export interface CreateUpstreamNeeds {
 
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
   const { limits, fairness, hasOneClient, isNamed, isUnderLoad, memory, clock } = needs
+  const tenantWorkers = new WorkersOfTenants(needs.tenantUse, clock)
   const memoryScan = createMemoryScan(clock)
   return (key, settings) => {
     const log = isNamed() ? logWith(needs.log, { upstream: key }) : needs.log
@@ -47,7 +51,16 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const { queue, queueWaitMs } = limits
     const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, key)
     const surroundings = { isUnderLoad, clock, log, events }
-    const common = { ...surroundings, hasOneClient, queue, queueWaitMs, fairness, memory, endSuspendedCalls }
+    const common = {
+      ...surroundings,
+      hasOneClient,
+      queue,
+      queueWaitMs,
+      fairness,
+      tenantWorkers,
+      memory,
+      endSuspendedCalls,
+    }
     const upstream: ReturnType<typeof createStdioUpstream> & Partial<ModuleUpstream> =
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings, memoryScan })

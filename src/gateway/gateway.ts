@@ -100,7 +100,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const tenantUse = new TenantUse(settings.tenants)
   const fairness = byTenant((tenant) => tenantUse.weightOf(tenant))
   const create = upstreamCreator({
-    ...{ limits, fairness },
+    ...{ limits, fairness, tenantUse },
     sessionServices: () => ({ states: toolStates, sessions }),
     hasOneClient,
     isNamed,

@@ -11,6 +11,9 @@ export interface TenantOverview {
   readonly maxClients: number
   readonly calls: number
   readonly maxCalls: number
+  readonly workers: number
+  /** 0: as many as the pools of the servers have. */
+  readonly maxWorkers: number
   readonly weight: number
   /** Patterns, by what they are of; a list that is empty says nothing. */
   readonly allows: Readonly<Record<'upstreams' | 'endpoints' | 'tools' | 'prompts' | 'resources', readonly string[]>>
@@ -33,8 +36,8 @@ export function tenantViews({ inForce, rateLimits, tenantUse }: TenantOverviewNe
     const own = tenants.get(tenant)
     const settings = own ?? tenants.get('default')
     if (!settings) return []
-    const { upstreams, endpoints, tools, prompts, resources, maxConnections, maxCalls, weight } = settings
-    const { clients = 0, calls = 0 } = used.get(tenant) ?? {}
+    const { upstreams, endpoints, tools, prompts, resources, maxConnections, maxCalls, maxWorkers, weight } = settings
+    const { clients = 0, calls = 0, workers = 0 } = used.get(tenant) ?? {}
     return {
       tenant,
       isNamed: own !== undefined,
@@ -42,6 +45,8 @@ export function tenantViews({ inForce, rateLimits, tenantUse }: TenantOverviewNe
       maxClients: maxConnections,
       calls,
       maxCalls,
+      workers,
+      maxWorkers,
       weight,
       allows: { upstreams, endpoints, tools, prompts, resources },
       limits: limits.filter((one) => one.tenant === tenant),

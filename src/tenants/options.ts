@@ -23,6 +23,8 @@ export interface TenantSettings {
   readonly maxConnections: number
   /** Calls in flight. */
   readonly maxCalls: number
+  /** Workers of all upstreams that serve it alone; 0 for as many as their pools have. */
+  readonly maxWorkers: number
   /** Its share of places that become free, against other tenants that wait. */
   readonly weight: number
   /** How many operations the tenant may begin: `1000/min, burst 200`; empty for any number. */
@@ -145,6 +147,15 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     min: 0,
     max: 1_000_000,
     why: 'It is enough for four sessions with as many calls as a session may have. Raise it for a tenant that needs more.',
+  },
+  maxWorkers: {
+    kind: 'count',
+    about:
+      'Workers that may serve the tenant at once, of all servers together: processes, or server objects of modules; 0: as many as their pools have. Beyond it calls of the tenant wait, as for a full pool, and get `tenant_at_capacity` after `limits.queue.maxWait`; an idle worker of the tenant gives way. Workers that serve all tenants (mode `shared`), answer for lists or are started ahead do not count.',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    why: 'What a worker takes depends on the server. Set it where tenants share an instance, so that one cannot have all processes.',
   },
   weight: {
     kind: 'count',

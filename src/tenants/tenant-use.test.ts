@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { asRefusal } from '../base/refusal.ts'
 import { TenantUse } from './tenant-use.ts'
 
-const caps = { maxConnections: 2, maxCalls: 1, weight: 3 }
+const caps = { maxConnections: 2, maxCalls: 1, maxWorkers: 0, weight: 3 }
 
 function refusalOf(action: () => unknown): unknown {
   try {
@@ -28,7 +28,7 @@ test('a tenant has so many clients and calls at once, and another one is not con
   first?.release()
   first?.release()
   call?.release()
-  expect(use.view()[0]).toEqual({ tenant: 'a', clients: 1, maxClients: 2, calls: 0, maxCalls: 1 })
+  expect(use.view()[0]).toMatchObject({ tenant: 'a', clients: 1, maxClients: 2, calls: 0, maxCalls: 1 })
   use.take('a', 'clients')
   expect(refusalOf(() => use.take('a', 'clients'))).toBeDefined()
 })

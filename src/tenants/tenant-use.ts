@@ -1,13 +1,13 @@
 /**
- * How much each tenant uses at once: places of clients, and calls in flight. Bounded by the settings of the tenant; where
- * no tenant has settings, nothing is counted.
+ * How much each tenant uses at once: places of clients, calls in flight, and workers. Bounded by the settings of the tenant;
+ * where no tenant has settings, nothing is counted.
  */
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { TenantSettings } from './options.ts'
 
 /** What of a tenant is counted. */
-type Counted = 'clients' | 'calls'
+export type Counted = 'clients' | 'calls' | 'workers'
 
 /** What one tenant uses now, for operators. */
 export interface TenantUseView {
@@ -16,18 +16,31 @@ export interface TenantUseView {
   readonly maxClients: number
   readonly calls: number
   readonly maxCalls: number
+  readonly workers: number
+  /** 0: as many as the pools have. */
+  readonly maxWorkers: number
 }
 
-type Caps = Pick<TenantSettings, 'maxConnections' | 'maxCalls' | 'weight'>
+type Caps = Pick<TenantSettings, 'maxConnections' | 'maxCalls' | 'maxWorkers' | 'weight'>
 
 /** The tenant whose settings may hold for those without a name. */
 const standard = 'default'
 
-const nouns = { clients: 'clients', calls: 'calls in flight' } as const
+const nouns: Readonly<Record<Counted, string>> = {
+  clients: 'clients',
+  calls: 'calls in flight',
+  workers: 'workers of MCP servers',
+}
+
+/** A tenant without a bound on something may have so many. */
+function boundOf(caps: Caps, what: Counted): number {
+  if (what === 'workers') return caps.maxWorkers === 0 ? Infinity : caps.maxWorkers
+  return what === 'clients' ? caps.maxConnections : caps.maxCalls
+}
 
 export class TenantUse {
   #caps: ReadonlyMap<string, Caps>
-  /** As many as there are tenants with clients or calls. */
+  /** As many as there are tenants with clients, calls or workers. */
   readonly #used = new Map<string, Record<Counted, number>>()
 
   constructor(tenants: Readonly<Record<string, Caps>>) {
@@ -44,31 +57,46 @@ export class TenantUse {
     return this.#capsOf(tenant)?.weight ?? 1
   }
 
+  /** Whether a tenant has as many as it may. */
+  isFull(tenant: string, what: Counted): boolean {
+    const caps = this.#capsOf(tenant)
+    return caps !== undefined && (this.#used.get(tenant)?.[what] ?? 0) >= boundOf(caps, what)
+  }
+
   /** Counts one client or call of a tenant until its lease ends; undefined without a bound. Throws `tenant_at_capacity`. */
   take(tenant: string, what: Counted): Lease | undefined {
-    if (this.#caps.size === 0) return undefined
-    const caps = this.#capsOf(tenant)
-    if (!caps) return undefined
-    const most = what === 'clients' ? caps.maxConnections : caps.maxCalls
-    const used = this.#used.get(tenant) ?? { clients: 0, calls: 0 }
-    if (used[what] >= most)
-      throw new Refusal('tenant_at_capacity', {
-        message: `Tenant ${tenant} has ${most} ${nouns[what]}, and may have no more at once.`,
-        data: { scope: what, limit: most },
-      })
+    if (this.isFull(tenant, what)) throw this.refusal(tenant, what)
+    return this.add(tenant, what)
+  }
+
+  /** Counts one of a tenant even beyond its bound. */
+  add(tenant: string, what: Counted): Lease | undefined {
+    if (!this.#capsOf(tenant)) return undefined
+    const used = this.#used.get(tenant) ?? { clients: 0, calls: 0, workers: 0 }
     used[what]++
     this.#used.set(tenant, used)
     return createLease(() => {
       used[what]--
-      if (used.clients === 0 && used.calls === 0) this.#used.delete(tenant)
+      if (used.clients === 0 && used.calls === 0 && used.workers === 0) this.#used.delete(tenant)
+    })
+  }
+
+  /** The refusal of one more. */
+  refusal(tenant: string, what: Counted, retryAfterMs?: number): Refusal {
+    const caps = this.#capsOf(tenant)
+    const limit = caps && boundOf(caps, what)
+    return new Refusal('tenant_at_capacity', {
+      message: `Tenant ${tenant} has ${limit} ${nouns[what]}, and may have no more at once.`,
+      data: { scope: what, limit },
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
     })
   }
 
   /** The tenants that use something now. */
   view(): readonly TenantUseView[] {
-    return [...this.#used].map(([tenant, { clients, calls }]) => {
-      const { maxConnections = 0, maxCalls = 0 } = this.#capsOf(tenant) ?? {}
-      return { tenant, clients, maxClients: maxConnections, calls, maxCalls }
+    return [...this.#used].map(([tenant, { clients, calls, workers }]) => {
+      const { maxConnections = 0, maxCalls = 0, maxWorkers = 0 } = this.#capsOf(tenant) ?? {}
+      return { tenant, clients, maxClients: maxConnections, calls, maxCalls, workers, maxWorkers }
     })
   }
 

@@ -1,12 +1,12 @@
 /** How much a tenant may use at once: beyond it the tenant is refused, and no other one. What ends gives its room back. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { fillSettings } from '../../src/config/assemble.ts'
 import { thisMachine } from '../../src/config/load.ts'
 import type { PartialSettings } from '../../src/config/settings.ts'
 import { eventually } from '../support/eventually.ts'
 import { send } from '../support/http.ts'
 import { upstreamsOf } from '../support/in-process.ts'
-import { echoModern } from '../support/mcplex.ts'
+import { echoLegacy, echoModern } from '../support/mcplex.ts'
 import { messagesOf, reasonOf } from '../support/rpc.ts'
 import { initialize, openSession } from '../support/session.ts'
 import { callTool, toolResponse } from '../support/stateless.ts'
@@ -78,4 +78,23 @@ test('calls beyond the bound are refused in both eras, and an end by any way giv
   expect(reasonOf(await toolResponse(busy, 'echo', hi))).toBeUndefined()
   await session.end()
   await eventually('nothing is counted', () => used('busy') === undefined)
+})
+
+test('sessions of a tenant wait for the workers that it may have, and those of another tenant do not', async () => {
+  const tenants = { tight: { upstreams: ['*'], maxWorkers: 1 }, other: { upstreams: ['*'] } }
+  const upstreams = upstreamsOf({ only: { args: [echoLegacy], mode: 'session' } })
+  const { gateway, url } = await startForTenants({ upstreams, tenants }, onTestFinished)
+  const usedBy = (name: string): unknown => gateway.overview.tenantUse().find(({ tenant }) => tenant === name)
+  const [one, next, free] = [
+    await openSession(url('tight')),
+    await openSession(url('tight')),
+    await openSession(url('other')),
+  ]
+  expect(await one.text('echo', hi)).toBe('hi')
+  const waits = next.text('echo', hi)
+  await eventually('it waits', () => JSON.stringify(usedBy('tight')).includes('"calls":1'))
+  expect(await free.text('echo', hi)).toBe('hi')
+  expect([usedBy('tight'), usedBy('other')]).toMatchObject([{ workers: 1, maxWorkers: 1, calls: 1 }, { workers: 1 }])
+  await one.end()
+  expect(await waits).toBe('hi')
 })

@@ -1,7 +1,7 @@
 /** Ends isolation groups whose callers are gone: their workers, and what these remember. */
 import type { WorkerEnd } from '../../base/events.ts'
 import type { Caller } from '../../protocol/call.ts'
-import { type IsolationGroup, isOfTenant } from '../pooling/isolation-group.ts'
+import { type IsolationGroup, tenantOf } from '../pooling/isolation-group.ts'
 import type { IsolationGroups } from '../pooling/isolation-groups.ts'
 import type { NotificationRouter } from '../pooling/notification-router.ts'
 import type { WorkerStarts } from '../pooling/worker-starts.ts'
@@ -24,7 +24,7 @@ export function endGroupOfSession(caller: Caller, parts: Parts, starts: Starts, 
 
 /** @returns how many workers the groups had */
 export function endGroupsOfTenant(tenant: string, parts: Parts, starts: Starts, end: EndWorker): number {
-  const own = [...parts.groups.all()].filter((group) => isOfTenant(group, tenant))
+  const own = [...parts.groups.all()].filter((group) => tenantOf(group) === tenant)
   return own.reduce((sum, group) => sum + endGroup(group, parts, starts, (worker) => end(worker, 'purged')), 0)
 }
 

@@ -13,14 +13,13 @@ import { countCallMemory } from '../pooling/call-memory.ts'
 import { callOnWorker } from '../pooling/call-on-worker.ts'
 import { createCatalogSource } from '../pooling/catalog-source.ts'
 import type { CatalogWorkers } from '../pooling/catalog-workers.ts'
-import { hasSameHandshake } from '../pooling/hand-over.ts'
 import { isShared } from '../pooling/isolation-group.ts'
 import { IdleChecks } from '../pooling/idle-checks.ts'
 import { endGroupOfSession, endGroupsOfTenant } from './end-groups.ts'
 import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
 import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
 import { createOwnWorkerLists } from '../pooling/own-worker-lists.ts'
-import { Pool } from '../pooling/pool.ts'
+import type { Pool } from '../pooling/pool.ts'
 import { poolCounts } from '../pooling/pool-counts.ts'
 import type { Recycling } from '../pooling/recycling.ts'
 import { createSingleInstance, type SingleInstance } from '../pooling/single-instance.ts'
@@ -44,6 +43,7 @@ import { catalogWorkersOf } from './catalog-workers-of.ts'
 import { ConnectedInstance } from './connected-instance.ts'
 import type { PooledUpstreamNeeds } from './pooled-upstream-needs.ts'
 import type { ServerProgram } from './server-program.ts'
+import { poolOf } from './pool-of.ts'
 import { recyclingOf } from './recycling-of.ts'
 import { sparesOf } from './spares-of.ts'
 import { factsOf, startServer } from './startup.ts'
@@ -70,6 +70,7 @@ export class PooledUpstream implements SingleUpstream {
   readonly #recycling: Recycling
   readonly #idleChecks: IdleChecks
   readonly #sweeper: Timer
+  readonly #leaveTenants: (() => void) | undefined
   readonly #ends = new Set<Promise<void>>()
   #spares: Spares | undefined
   #endedForNotReading = 0
@@ -100,7 +101,13 @@ export class PooledUpstream implements SingleUpstream {
     this.#starts = this.#createStarts()
     this.#watch = createUnresponsiveWorkers({ clock, log, pingAfterMs: settings.pingAfterMs })
     this.catalogWorkers = catalogWorkersOf(needs, this.#starts, this, () => this.#slotFor('catalog'))
-    this.pool = this.#createPool()
+    this.pool = poolOf(needs, program, this, {
+      starts: this.#starts,
+      onlyOne: this.#onlyOne,
+      idleChecks: this.#idleChecks,
+      spare: () => this.#spares?.take('serve'),
+    })
+    this.#leaveTenants = needs.tenantWorkers?.join(this.pool)
     const { groups, pool, catalogWorkers, slots, notifications } = this
     const ownLists = createOwnWorkerLists(groups, program.lists === 'common')
     const clearSpares = (): void => this.#spares?.clear()
@@ -203,6 +210,7 @@ export class PooledUpstream implements SingleUpstream {
   async #close(): Promise<void> {
     this.#closed = true
     this.#sweeper.stop()
+    this.#leaveTenants?.()
     this.#transfers.close()
     this.#recycling.close()
     this.pool.close()
@@ -269,32 +277,6 @@ export class PooledUpstream implements SingleUpstream {
       described: ({ codec: { era } }, serverDescription) => {
         if (this.groups.describe(era, serverDescription)) this.notifications.describedAnew(era)
       },
-    })
-  }
-
-  #createPool(): Pool {
-    const { settings, hasOneClient, queue, queueWaitMs, fairness, clock, endSuspendedCalls } = this.#needs
-    return new Pool({
-      settings,
-      queue,
-      ...{ queueWaitMs, fairness },
-      clock,
-      groups: () => this.groups.all(),
-      slots: this.slots,
-      takeSlot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
-      takeReserve: () =>
-        this.#onlyOne.isKnown ? undefined : this.slots.take('serve', settings.pool + settings.poolReserve),
-      takeBeside: () => this.slots.take('serve', settings.pool + 1),
-      start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
-      handOver: (group) => {
-        if (this.#program.isMadeForCallers === true) return undefined
-        const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what, hasOneClient))
-        return catalogWorker && this.#starts.handOver(group, this.groups.serverEraOf(group.caller), catalogWorker)
-      },
-      idleChecks: this.#idleChecks,
-      isOnlyOne: () => this.#onlyOne.isKnown,
-      endCatalogWorker: () => this.catalogWorkers.endOne(),
-      endSuspendedCalls,
     })
   }
 }

@@ -167,10 +167,10 @@ export function isShared(group: IsolationGroup): boolean {
   return group.key === sharedKey(group.codec.era)
 }
 
-/** Whether all callers of a group are of this tenant, and none of another one can come. */
-export function isOfTenant({ key, codec, caller, attribution }: IsolationGroup, tenant: string): boolean {
-  if (caller.principal.tenant !== tenant) return false
-  return attribution !== 'several' || key === tenantKey(codec.era, tenant)
+/** The tenant that all callers of a group are of; undefined if callers of another one can come. */
+export function tenantOf({ key, codec, caller, attribution }: IsolationGroup): string | undefined {
+  const { tenant } = caller.principal
+  return attribution !== 'several' || key === tenantKey(codec.era, tenant) ? tenant : undefined
 }
 
 /** Whether groups of this mode have callers of different principals. */

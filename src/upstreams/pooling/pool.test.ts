@@ -2,110 +2,20 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ManualInstance, uneventful } from '../../../test/support/manual-instance.ts'
-import { Cancel } from '../../base/cancel.ts'
-import { manualClock } from '../../base/clock.ts'
-import { silentLog } from '../../base/log.ts'
-import { asRefusal, Refusal } from '../../base/refusal.ts'
+import {
+  callOf,
+  createPoolFixture,
+  poolClock as clock,
+  poolSettings,
+  queueWaitMs,
+  settled,
+} from '../../../test/support/pool-fixture.ts'
+import { asRefusal } from '../../base/refusal.ts'
 import type { Call } from '../../protocol/call.ts'
-import { rawObject } from '../../protocol/json-text.ts'
-import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
-import { byTenant, type Fairness } from '../../protocol/fairness.ts'
+import { byTenant } from '../../protocol/fairness.ts'
 import type { Worker, WorkerCall } from '../worker.ts'
 import type { WorkerState } from '../worker-states.ts'
-import { IdleChecks } from './idle-checks.ts'
-import type { IsolationGroup } from './isolation-group.ts'
-import { createIsolationGroups } from './isolation-groups.ts'
-import { Pool } from './pool.ts'
-import { type WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
-const clock = manualClock()
-
-const settings = {
-  callsPerProcess: 2,
-  processIdleMs: 60_000,
-  evictIdleMs: 5000,
-  poolMin: 0,
-  poolReserve: 0,
-  reserveAfterMs: 3000,
-}
-const queueWaitMs = 10_000
-
-/** @param mode `session`: a worker for each client; `shared`: one group for all */
-function createFixture(mode: 'session' | 'shared', bound: number, poolReserve = 0, fairness: Fairness = {}) {
-  const groups = createIsolationGroups(() => bound, false)
-  const serverDescription = rawObject({})
-  groups.serverEras.set('legacy', { codec: legacyUpstreamCodec, mode, statelessMode: mode, serverDescription })
-  const slots: WorkerSlots<ManualInstance> = new WorkerSlots(
-    () => bound,
-    () => new ManualInstance(clock),
-  )
-  const instances = new Map<Worker, ManualInstance>()
-  /** Whether starts fail from now on. */
-  const failing = { isOn: false }
-  const start = async (group: IsolationGroup, slot: WorkerSlot): Promise<Worker> => {
-    if (failing.isOn) {
-      slot.release()
-      throw new Refusal('upstream_unavailable')
-    }
-    slot.owner.group = group
-    const { worker } = await slot.open({
-      codec: group.codec,
-      caller: group.caller,
-      attribution: group.attribution,
-      ...uneventful,
-      ended(ended) {
-        group.workers.delete(ended)
-        instances.delete(ended)
-        pool.slotFreed()
-      },
-    })
-    const instance = slot.start()
-    if (instance instanceof ManualInstance) instances.set(worker, instance)
-    slot.move('restoring')
-    group.workers.add(worker)
-    slot.move('idle')
-    return worker
-  }
-  const pool: Pool = new Pool({
-    settings: { ...settings, poolReserve },
-    queue: 8,
-    queueWaitMs,
-    fairness,
-    clock,
-    groups: () => groups.all(),
-    slots,
-    takeSlot: () => slots.take('serve'),
-    takeReserve: () => slots.take('serve', bound + poolReserve),
-    takeBeside: () => slots.take('serve', bound + 1),
-    start,
-    handOver: () => undefined,
-    isOnlyOne: () => false,
-    idleChecks: new IdleChecks({ clock, log: silentLog, checked: () => pool.slotFreed() }),
-    endCatalogWorker: () => false,
-    endSuspendedCalls() {},
-  })
-  return { groups, slots, pool, instances, failing }
-}
-
-function callOf(client: string, tenant = ''): Call {
-  return {
-    id: '1',
-    method: 'tools/call',
-    params: undefined,
-    client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
-    principal: { tenant, subject: '' },
-    session: client,
-    fairnessKey: client,
-    clientKey: client,
-    progressToken: undefined,
-    logLevel: undefined,
-    worker: undefined,
-    cancel: new Cancel(),
-  }
-}
-
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const states: readonly WorkerState[] = [
   'starting',
   'spare',
@@ -135,14 +45,14 @@ test('calls only get workers of their group with room, within the limit, and eve
       fc.integer({ min: 1, max: 3 }),
       fc.array(step, { maxLength: 40 }),
       async (mode, bound, steps) => {
-        const { groups, slots, pool, instances } = createFixture(mode, bound)
+        const { groups, slots, pool, instances } = createPoolFixture(mode, bound)
         const running: Array<{ readonly worker: Worker; readonly call: WorkerCall }> = []
         const waits = new Set<Call>()
         const refused: Array<string | undefined> = []
         const begin = (worker: Worker, call: Call): void => {
           assert(groups.of(call).workers.has(worker), 'a worker of its own group')
           running.push({ worker, call: worker.begin(call, mode === 'session') })
-          assert(worker.callsInFlight <= settings.callsPerProcess)
+          assert(worker.callsInFlight <= poolSettings.callsPerProcess)
         }
         const wait = async (call: Call): Promise<void> => {
           waits.add(call)
@@ -200,7 +110,7 @@ test('calls only get workers of their group with room, within the limit, and eve
 })
 
 test('the worker that has been idle longest is ended for a call of another client, and not before its time', async () => {
-  const { groups, slots, pool } = createFixture('session', 2)
+  const { groups, slots, pool } = createPoolFixture('session', 2)
   const [a, b, c] = ['a', 'b', 'c'].map((client) => callOf(client))
   assert(a && b && c)
   for (const call of [a, b]) {
@@ -225,7 +135,7 @@ test('the worker that has been idle longest is ended for a call of another clien
 })
 
 test('a worker of the reserve is only for calls that have waited for long, and ends once it is no longer needed', async () => {
-  const { groups, slots, pool } = createFixture('session', 1, 1)
+  const { groups, slots, pool } = createPoolFixture('session', 1, 1)
   const [a, b, c] = ['a', 'b', 'c'].map((client) => callOf(client))
   assert(a && b && c)
   const first = await pool.wait(groups.of(a), a)
@@ -253,7 +163,7 @@ test('a worker of the reserve is only for calls that have waited for long, and e
 })
 
 test('workers that are ending count when the reserve is no longer needed: no more of them end than are too many', async () => {
-  const { groups, slots, pool, instances } = createFixture('session', 2, 1)
+  const { groups, slots, pool, instances } = createPoolFixture('session', 2, 1)
   const given: Worker[] = []
   for (const call of ['a', 'b', 'c'].map((client) => callOf(client))) {
     void pool.wait(groups.of(call), call).then((worker) => given.push(worker))
@@ -272,7 +182,7 @@ test('workers that are ending count when the reserve is no longer needed: no mor
 test.each(['retiring', 'ending'] as const)(
   'a failed start beside a worker that is %s is told at once',
   async (state) => {
-    const { groups, slots, pool, instances, failing } = createFixture('shared', 2)
+    const { groups, slots, pool, instances, failing } = createPoolFixture('shared', 2)
     const call = callOf('a')
     const worker = await pool.wait(groups.of(call), call)
     for (const instance of instances.values()) instance.lingers = true
@@ -288,7 +198,7 @@ test.each(['retiring', 'ending'] as const)(
 )
 
 test('calls wait on after a failed start while another worker of their group serves', async () => {
-  const { groups, pool, failing } = createFixture('shared', 2)
+  const { groups, pool, failing } = createPoolFixture('shared', 2)
   const call = callOf('a')
   const [first] = [await pool.wait(groups.of(call), call), await pool.wait(groups.of(call), call)]
   failing.isOn = true
@@ -304,7 +214,7 @@ test('calls wait on after a failed start while another worker of their group ser
 
 /** A shared pool of one worker that runs two calls, both taken, after calls that took four seconds each. */
 async function takenPool() {
-  const { groups, pool } = createFixture('shared', 1)
+  const { groups, pool } = createPoolFixture('shared', 1)
   const group = groups.of(callOf('a'))
   for (let calls = 0; calls < 9; calls++) pool.callRan(4000)
   const workers = [await pool.wait(group, callOf('a')), await pool.wait(group, callOf('b'))]
@@ -323,7 +233,7 @@ test('a call that waits for a worker has a place in the fair line, and a time by
 
 test('calls that wait get workers in turns of their tenants, by weight, however many sessions a tenant has', async () => {
   const fairness = byTenant((tenant) => (tenant === 'paying' ? 3 : 1))
-  const { groups, pool } = createFixture('shared', 1, 0, fairness)
+  const { groups, pool } = createPoolFixture('shared', 1, 0, fairness)
   const group = groups.of(callOf('a'))
   const worker = await pool.wait(group, callOf('a'))
   await pool.wait(group, callOf('b'))
@@ -351,7 +261,7 @@ test('a call that cannot have a worker in time is refused at once, and told when
 })
 
 test('a session without a worker is told when the first idle one of another may be ended', async () => {
-  const { groups, pool } = createFixture('session', 1)
+  const { groups, pool } = createPoolFixture('session', 1)
   const worker = await pool.wait(groups.of(callOf('a')), callOf('a'))
   worker.unreserve()
   const second = callOf('b')

@@ -2,59 +2,26 @@
  * Assigns workers to calls: one waiting line that is fair between clients, starts of workers within the limit, and the
  * end of idle ones. The pool only decides; the caller passes in how a worker is started.
  */
-import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { type Place, WaitingLine } from '../../base/waiting-line.ts'
 import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
-import { type Fairness, fairPathOf } from '../../protocol/fairness.ts'
-import type { UpstreamSettings } from '../options.ts'
+import { fairPathOf } from '../../protocol/fairness.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
 import { chooseWorker } from './choose-worker.ts'
 import { endIdleWorkersOf, longestIdle } from './idle-workers.ts'
-import type { IdleChecks } from './idle-checks.ts'
-import { hasLasting, type IsolationGroup, type QueuedCall, type WaitingCall, workersOf } from './isolation-group.ts'
+import {
+  hasLasting,
+  type IsolationGroup,
+  type QueuedCall,
+  tenantOf,
+  type WaitingCall,
+  workersOf,
+} from './isolation-group.ts'
+import type { PoolNeeds } from './pool-needs.ts'
 import { isWorkerExpected, PoolWaits, startsAtOnce } from './pool-waits.ts'
 import { waitedTooLong } from './waited-too-long.ts'
-import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
-
-export interface PoolNeeds {
-  readonly settings: Pick<
-    UpstreamSettings,
-    'callsPerProcess' | 'processIdleMs' | 'evictIdleMs' | 'poolMin' | 'poolReserve' | 'reserveAfterMs'
-  >
-  readonly queue: number
-  readonly queueWaitMs: number
-  /** Undefined: tenants are equal. */
-  readonly fairness?: Fairness | undefined
-  readonly clock: Clock
-  readonly groups: () => Iterable<IsolationGroup>
-  readonly slots: WorkerSlots
-  /** Takes a slot for one more worker: that of a spare, or a free one; undefined if all are taken. */
-  readonly takeSlot: () => WorkerSlot | undefined
-  /** Takes a slot beyond the limit; undefined if the reserve is in use. */
-  readonly takeReserve: () => WorkerSlot | undefined
-  /** Takes a slot, one beyond the limit if all are taken, for a worker that replaces others. */
-  readonly takeBeside: () => WorkerSlot | undefined
-  /**
-   * Starts a worker of the group in the slot and adds it to the group. Throws a `Refusal`; `NoRoom` if one worker
-   * runs and only one process of this server can run (single-instance.ts), or if the worker was replaced meanwhile.
-   */
-  readonly start: (group: IsolationGroup, slot: WorkerSlot) => Promise<Worker>
-  /** Makes a catalog worker with the right handshake a worker of the group; undefined if there is none. */
-  readonly handOver: (group: IsolationGroup) => Promise<Worker> | undefined
-  /** Has workers that have rested for long show that they live before they are lent. */
-  readonly idleChecks: Pick<IdleChecks, 'isReady' | 'isAsking'>
-  /** Whether only one worker of the server can run. */
-  readonly isOnlyOne: () => boolean
-  /** Ends a catalog worker; false if there is none. */
-  readonly endCatalogWorker: () => boolean
-  /**
-   * Asks for the end of up to `wanted` calls that hold a worker but only wait for their client; called now and then
-   * while slots are lacking.
-   */
-  readonly endSuspendedCalls: (wanted: number) => void
-}
+import type { WorkerSlot } from './worker-slots.ts'
 
 export class Pool {
   readonly #needs: PoolNeeds
@@ -146,10 +113,27 @@ export class Pool {
     this.#serveAndEvict()
   }
 
+  /** A worker of a tenant that calls may wait for has ended, perhaps in another pool. */
+  workerFreed(): void {
+    if (this.#needs.tenantBound.isLacking) this.#serveAndEvict()
+  }
+
   /** Ends the worker that has been idle longest, if that is long enough; false if there is none. */
   endIdleWorker(): boolean {
-    const { clock, slots } = this.#needs
-    const oldest = longestIdle(slots.in('idle'), clock.now(), (group) => this.#minIdleMs(group))
+    return this.#endLongestIdle(this.#needs.slots.in('idle'))
+  }
+
+  /** The same for the workers of some tenants. */
+  endIdleWorkerOf(isOf: (tenant: string) => boolean): boolean {
+    const idle = [...this.#needs.slots.in('idle')].filter(({ owner: { group } }) => {
+      const tenant = group && tenantOf(group)
+      return tenant !== undefined && isOf(tenant)
+    })
+    return this.#endLongestIdle(idle)
+  }
+
+  #endLongestIdle(idle: Iterable<WorkerSlot>): boolean {
+    const oldest = longestIdle(idle, this.#needs.clock.now(), (group) => this.#minIdleMs(group))
     if (!oldest) return false
     oldest.group.hasLostState = true
     void oldest.worker.close('evicted')
@@ -200,6 +184,7 @@ export class Pool {
    * @returns how many slots are still lacking
    */
   #evictForWaiting(): number {
+    this.#needs.tenantBound.makeRoom()
     let lacking = 0
     for (const group of this.#groupsWithoutSlot) lacking += this.#workersWanted(group)
     if (lacking > 0) lacking -= this.#needs.slots.in('ending').size
@@ -222,6 +207,7 @@ export class Pool {
    */
   #serveAndEvict(): number {
     this.#groupsWithoutSlot.clear()
+    this.#needs.tenantBound.clear()
     this.#areSlotsTaken = false
     let isServed = this.#line.size > 0
     while (isServed) isServed = this.#line.offer(this.#serve)
@@ -241,6 +227,7 @@ export class Pool {
   /** Starts a worker of a group that takes the place of others, beside them; undefined if there is no slot. */
   startBeside(group: IsolationGroup): Promise<Worker> | undefined {
     const slot = this.#closed ? undefined : this.#needs.takeBeside()
+    if (slot) this.#needs.tenantBound.count(slot, group)
     const start = slot && this.#needs.start(group, slot)
     if (start) void this.#watch(group, start)
     return start
@@ -262,12 +249,14 @@ export class Pool {
     if (this.#needs.idleChecks.isAsking(group)) return
     // Calls wait for the end of a back-off pause in the line, without taking a slot; the sweep tries again.
     if (group.restarts.pauseMs(now) > 0 && (hasLasting(group) || !group.restarts.refusesAtOnce(now))) return
+    if (this.#needs.tenantBound.isFull(group)) return
     const handed = this.#needs.handOver(group)
     let slot = handed || this.#areSlotsTaken ? undefined : this.#needs.takeSlot()
     if (!handed && !slot) {
       this.#areSlotsTaken = true
       if (now - sinceMs >= reserveAfterMs) slot = this.#needs.takeReserve()
     }
+    if (slot) this.#needs.tenantBound.count(slot, group)
     const start = handed ?? (slot && this.#needs.start(group, slot))
     if (start) void this.#watch(group, start)
     else this.#groupsWithoutSlot.add(group)
@@ -290,10 +279,11 @@ export class Pool {
 
   /** The refusal of a call that has waited for long enough; undefined if a worker is expected for it. */
   #refusalWhenDue({ group, sinceMs }: QueuedCall): Refusal | undefined {
-    const { clock, slots, idleChecks, isOnlyOne } = this.#needs
+    const { clock, slots, idleChecks, isOnlyOne, tenantBound } = this.#needs
     // A call waits on while there is a slot but too many workers are being started at once.
     const isNext = this.#starts.size >= startsAtOnce && slots.free > 0
     if (isNext || idleChecks.isAsking(group) || isWorkerExpected(group, sinceMs, clock.now())) return undefined
-    return waitedTooLong(group.workers, isOnlyOne(), this.#waits.again(group, this.#line.size))
+    const again = this.#waits.again(group, this.#line.size)
+    return tenantBound.refusal(group, again.retryAfterMs) ?? waitedTooLong(group.workers, isOnlyOne(), again)
   }
 }

@@ -3,6 +3,7 @@
  * started only through a slot, so the limit holds for all of them together.
  */
 import type { WorkerEnd } from '../../base/events.ts'
+import type { Lease } from '../../base/lease.ts'
 import type { OpenedWorker, ServerInstance, Worker, WorkerNeeds } from '../worker.ts'
 import {
   type Purpose,
@@ -73,6 +74,8 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
   /** When the conversation began, in milliseconds of the clock; 0 for the workers of the start. */
   openedMs = 0
   replacedFor: WorkerEnd | undefined
+  /** Counts its worker for a tenant, until it has ended. */
+  ofTenant: Lease | undefined
   /** Called instead of freeing the slot if nothing was sent to the instance in it. */
   putBack: (() => void) | undefined
   #worker: Worker | undefined
@@ -112,6 +115,7 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
     this.#states.move(this, to)
     // Workers retire by themselves after so many calls, and else by `retire`.
     if (to === 'retiring') this.replacedFor ??= 'recycled_calls'
+    if (to === 'ended') this.ofTenant?.release()
     if (wasUsable && this.isReplaced && (to === 'retiring' || to === 'ending')) this.#noteLostState()
   }
 
@@ -165,7 +169,10 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
   /** Frees the slot of a worker whose conversation has not begun. */
   release(): void {
     if (!this.#instance) this.move('ended')
-    else if (!this.#worker) this.putBack?.()
+    else if (!this.#worker) {
+      this.ofTenant?.release()
+      this.putBack?.()
+    }
   }
 
   /** Ends an instance whose conversation has not begun; resolves when it is gone. */

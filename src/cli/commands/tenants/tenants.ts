@@ -35,15 +35,26 @@ export async function tenants(request: TenantsRequest, { env }: Environment, out
 }
 
 const limitColumns = ['LIMIT', 'OF', 'RATE', 'LEFT', 'ALLOWED', 'REFUSED', 'WOULD REFUSE']
-const columns = ['TENANT', 'CLIENTS', 'CALLS', 'WEIGHT', 'LIMITS', 'REFUSED', 'WOULD REFUSE']
+const columns = ['TENANT', 'CLIENTS', 'CALLS', 'WORKERS', 'WEIGHT', 'LIMITS', 'REFUSED', 'WOULD REFUSE']
 
-function row({ tenant, clients, maxClients, calls, maxCalls, weight, limits }: ApiTenant): string[] {
+function row({
+  tenant,
+  clients,
+  maxClients,
+  calls,
+  maxCalls,
+  workers,
+  maxWorkers,
+  weight,
+  limits,
+}: ApiTenant): string[] {
   const sum = (figure: 'refused' | 'wouldRefuse'): string =>
     String(limits.reduce((total, limit) => total + limit[figure], 0))
   return [
     tenant,
     `${clients}/${maxClients}`,
     `${calls}/${maxCalls}`,
+    ofBound(workers, maxWorkers),
     String(weight),
     String(limits.length),
     sum('refused'),
@@ -51,10 +62,15 @@ function row({ tenant, clients, maxClients, calls, maxCalls, weight, limits }: A
   ]
 }
 
+/** @param most 0: without a bound */
+function ofBound(now: number, most: number): string {
+  return most === 0 ? String(now) : `${now}/${most}`
+}
+
 function details(one: ApiTenant): string {
-  const { tenant, named, clients, maxClients, calls, maxCalls, weight, allows, limits } = one
+  const { tenant, named, clients, maxClients, calls, maxCalls, workers, maxWorkers, weight, allows, limits } = one
   const lines = [
-    `tenant ${tenant}${named ? '' : ' (as default)'}: ${clients}/${maxClients} clients, ${calls}/${maxCalls} calls, weight ${weight}`,
+    `tenant ${tenant}${named ? '' : ' (as default)'}: ${clients}/${maxClients} clients, ${calls}/${maxCalls} calls, ${ofBound(workers, maxWorkers)} workers, weight ${weight}`,
     ...Object.entries(allows).flatMap(([kind, patterns]) =>
       patterns.length === 0 ? [] : [`  ${kind.padEnd(10)} ${patterns.join(' ')}`],
     ),
