@@ -60,12 +60,13 @@ export const modules = {
   },
   'upstreams/pooling': {
     may: [...ports, 'upstreams/upstream.ts', 'upstreams/wait-notices.ts', ...workerPort],
-    types: ['upstreams/options.ts'],
+    types: ['upstreams/options.ts', 'upstreams/tenant-workers.ts'],
     // A real connection as the worker, instead of a mock.
     tests: [
       'upstreams/connection/connection.ts',
       'upstreams/connection/line-transport.ts',
       '../test/support/manual-instance.ts',
+      '../test/support/pool-fixture.ts',
     ],
     instead: ofPooling,
   },
@@ -77,7 +78,7 @@ export const modules = {
   },
   'upstreams/pooled': {
     may: [...ports, 'upstreams/upstream.ts', ...workerPort, 'upstreams/connection', 'upstreams/pooling'],
-    types: ['upstreams/options.ts'],
+    types: ['upstreams/options.ts', 'upstreams/tenant-workers.ts'],
     instead: ofUpstreams,
   },
   'upstreams/stdio': {
@@ -148,6 +149,7 @@ export const modules = {
       'gateway',
     ],
     types: ['config'],
+    tests: ['../test/support/pool-fixture.ts'],
     instead: 'The gateway gets its settings as a value: import the type from config, or let cli/ load it.',
   },
   'gateway/calls': { may: [...gatewayParts, 'gateway/drain.ts'], types: ['gateway'], instead: ofGateway },

@@ -199,6 +199,8 @@ export interface ApiTenant {
   readonly maxCalls: number
   readonly workers: number
   readonly maxWorkers: number
+  readonly waiting: number
+  readonly maxWaiting: number
   readonly weight: number
   readonly allows: {
     readonly upstreams: readonly string[]

@@ -85,6 +85,8 @@ const tenant = z.object({
   maxCalls: count,
   workers: count.describe('Workers of all upstreams that serve it alone.'),
   maxWorkers: count.describe('0: as many as the pools of the upstreams have.'),
+  waiting: count.describe('Clients and calls in line: for a place, a turn or a worker.'),
+  maxWaiting: count.describe('0: as many as the lines have room for.'),
   weight: count,
   allows: z
     .object({ upstreams: patterns, endpoints: patterns, tools: patterns, prompts: patterns, resources: patterns })

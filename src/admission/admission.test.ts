@@ -5,6 +5,7 @@ import { Cancel } from '../base/cancel.ts'
 import { manualClock } from '../base/clock.ts'
 import type { Lease } from '../base/lease.ts'
 import { asRefusal } from '../base/refusal.ts'
+import { byTenant } from '../protocol/fairness.ts'
 import { createAdmission } from './admission.ts'
 
 const settings = { maxConnections: 2, queue: 3, queueWaitMs: 1000, callsPerSession: 64 }
@@ -148,7 +149,7 @@ test('places that become free are shared by the weights of tenants, however many
     { ...settings, maxConnections: 1, queue: 100 },
     manualClock(0),
     () => {},
-    (tenant) => weights[tenant] ?? 1,
+    byTenant((tenant) => weights[tenant] ?? 1),
   )
   const served: string[] = []
   let lease = await admission.wait(['big', 'first'], new Cancel()).lease

@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { type Place, WaitingLine } from '../base/waiting-line.ts'
+import type { Fairness } from '../protocol/fairness.ts'
 import type { LimitSettings } from './options.ts'
 
 /** A wait for a place. */
@@ -45,18 +46,18 @@ const evictEveryMs = 250
 
 /**
  * @param evict frees up to `wanted` places of clients that are gone; called while clients wait
- * @param weightOf the weight of a tenant, at least 1
+ * @param fairness how tenants share places
  */
 export function createAdmission(
   settings: Pick<LimitSettings, 'maxConnections' | 'queue' | 'queueWaitMs'>,
   clock: Clock,
   evict: (wanted: number) => void = () => {},
-  weightOf: (tenant: string) => number = () => 1,
+  fairness: Fairness = {},
 ): Admission {
   const line = new WaitingLine<Lease, Waiting>({
     clock,
     bound: settings.queue,
-    weightOf: ([tenant = '', ...client]) => (client.length === 0 ? weightOf(tenant) : 1),
+    ...fairness,
     refusalWhenDue: () => new Refusal('overloaded'),
   })
   let evicting: Timer | undefined

@@ -79,8 +79,8 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32603,
     429,
     'later',
-    'Your tenant has as many clients, calls or workers as it may have at once.',
-    'End sessions that are not needed, or wait for answers. `scope` says of what there are too many: `clients`, `calls` or `workers`; the operator can raise `maxConnections`, `maxCalls` or `maxWorkers` of the tenant.',
+    'Your tenant has as many clients, calls, workers or places in line as it may have at once.',
+    'End sessions that are not needed, or wait for answers. `scope` says of what there are too many: `clients`, `calls`, `workers` or `waiting`; the operator can raise `maxConnections`, `maxCalls`, `maxWorkers` or `maxWaiting` of the tenant.',
   ),
   too_many_calls: row(
     -32603,

@@ -6,6 +6,7 @@
 import type { Cancel } from './cancel.ts'
 import type { Clock, Timer } from './clock.ts'
 import { FairQueue, type FairQueueNeeds, type Queued } from './fair-queue.ts'
+import type { Lease } from './lease.ts'
 import { Refusal } from './refusal.ts'
 
 /** One wait, as the owner of the line sees it. Once it has ended, `give` and `refuse` do nothing. */
@@ -25,8 +26,17 @@ export interface Place {
   readonly expectedMs: number | undefined
 }
 
+/** How many may wait in several lines together, by the first key of their paths. */
+export interface WaitCounts {
+  /** The refusal of one more; undefined if it may wait. */
+  refusal(key: string): Error | undefined
+  /** Counts one more, until its lease ends. */
+  begin(key: string): Lease | undefined
+}
+
 /** `bound` is how many may wait at once. */
 export interface WaitingLineNeeds<About> extends FairQueueNeeds {
+  readonly waits?: WaitCounts | undefined
   readonly clock: Clock
   /** Returns the refusal of a wait whose deadline has passed; undefined to let it wait on, and to be asked again a little later. */
   readonly refusalWhenDue: (about: About) => Error | undefined
@@ -75,17 +85,24 @@ export class WaitingLine<Result, About> {
   wait(path: readonly string[], about: About, ms: number, cancel: Cancel): Promise<Result> | undefined {
     if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
     const { clock, refusalAtOnce, refusalWhenDue, onLeave } = this.#needs
-    const refusal = refusalAtOnce?.(() => this.#queue.ahead(path), ms)
+    const refusal = this.refusalOf(path) ?? refusalAtOnce?.(() => this.#queue.ahead(path), ms)
     if (refusal) return Promise.reject(refusal)
     this.#makeRoom(path)
     const waiter = new QueuedWaiter<Result, About>(about, () => {
       if (waiter.queued) this.#queue.remove(waiter.queued)
+      counted?.release()
       onLeave?.(about)
     })
     waiter.queued = this.#queue.add(path, waiter)
     if (!waiter.queued) return undefined
+    const counted = this.#needs.waits?.begin(path[0] ?? '')
     waiter.begin(clock, ms, refusalWhenDue, cancel)
     return waiter.promise
+  }
+
+  /** The refusal of a wait for which too many wait already in all lines together; undefined if it may wait. */
+  refusalOf(path: readonly string[]): Error | undefined {
+    return this.#needs.waits?.refusal(path[0] ?? '')
   }
 
   #makeRoom(path: readonly string[]): void {

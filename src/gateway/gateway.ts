@@ -98,7 +98,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const isNamed = (): boolean => !isUnnamed(inForce.settings)
   const logOf = (upstream: string): Log => (isNamed() ? logWith(log, { upstream }) : log)
   const tenantUse = new TenantUse(settings.tenants)
-  const fairness = byTenant((tenant) => tenantUse.weightOf(tenant))
+  const fairness = byTenant((tenant) => tenantUse.weightOf(tenant), tenantUse.waits)
   const create = upstreamCreator({
     ...{ limits, fairness, tenantUse },
     sessionServices: () => ({ states: toolStates, sessions }),
@@ -152,7 +152,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     settings.limits,
     clock,
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
-    (tenant) => tenantUse.weightOf(tenant),
+    fairness,
   )
   const queues = (): QueueFill[] => queueFills(limits.queue, admission.waiting, upstreams.all)
   const overload = createOverload({

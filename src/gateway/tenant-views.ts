@@ -14,6 +14,9 @@ export interface TenantOverview {
   readonly workers: number
   /** 0: as many as the pools of the servers have. */
   readonly maxWorkers: number
+  readonly waiting: number
+  /** 0: as many as the lines have room for. */
+  readonly maxWaiting: number
   readonly weight: number
   /** Patterns, by what they are of; a list that is empty says nothing. */
   readonly allows: Readonly<Record<'upstreams' | 'endpoints' | 'tools' | 'prompts' | 'resources', readonly string[]>>
@@ -36,8 +39,19 @@ export function tenantViews({ inForce, rateLimits, tenantUse }: TenantOverviewNe
     const own = tenants.get(tenant)
     const settings = own ?? tenants.get('default')
     if (!settings) return []
-    const { upstreams, endpoints, tools, prompts, resources, maxConnections, maxCalls, maxWorkers, weight } = settings
-    const { clients = 0, calls = 0, workers = 0 } = used.get(tenant) ?? {}
+    const {
+      upstreams,
+      endpoints,
+      tools,
+      prompts,
+      resources,
+      maxConnections,
+      maxCalls,
+      maxWorkers,
+      maxWaiting,
+      weight,
+    } = settings
+    const { clients = 0, calls = 0, workers = 0, waiting = 0 } = used.get(tenant) ?? {}
     return {
       tenant,
       isNamed: own !== undefined,
@@ -47,6 +61,8 @@ export function tenantViews({ inForce, rateLimits, tenantUse }: TenantOverviewNe
       maxCalls,
       workers,
       maxWorkers,
+      waiting,
+      maxWaiting,
       weight,
       allows: { upstreams, endpoints, tools, prompts, resources },
       limits: limits.filter((one) => one.tenant === tenant),

@@ -1,9 +1,10 @@
 /** In which turns calls that wait are served: between tenants by their weights, and then between the clients of each. */
 import type { FairQueueNeeds } from '../base/fair-queue.ts'
+import type { WaitCounts } from '../base/waiting-line.ts'
 import type { Call } from './call.ts'
 
-/** By which weights the keys of a line share what there is. */
-export type Fairness = Pick<FairQueueNeeds, 'weightOf'>
+/** By which weights the keys of a line share what there is, and how many of a tenant may wait in all lines together. */
+export type Fairness = Pick<FairQueueNeeds, 'weightOf'> & { readonly waits?: WaitCounts }
 
 /** What tells whose a call is, and of which client. */
 export type FairCall = Pick<Call, 'fairnessKey'> & { readonly principal: Pick<Call['principal'], 'tenant'> }
@@ -21,7 +22,14 @@ export function claimantOf({ tenant, issuer, subject }: Call['principal'], conne
   return issuer === undefined ? connection : JSON.stringify([tenant, issuer, subject])
 }
 
-/** Tenants share by their weights; all that is below a tenant has equal parts. @param weightOf at least 1 */
-export function byTenant(weightOf: (tenant: string) => number): Fairness {
-  return { weightOf: ([tenant = '', ...below]) => (below.length === 0 ? weightOf(tenant) : 1) }
+/**
+ * Tenants share by their weights; all that is below a tenant has equal parts.
+ * @param weightOf at least 1
+ * @param waits how many of a tenant may wait
+ */
+export function byTenant(weightOf: (tenant: string) => number, waits?: WaitCounts): Fairness {
+  return {
+    weightOf: ([tenant = '', ...below]) => (below.length === 0 ? weightOf(tenant) : 1),
+    ...(waits && { waits }),
+  }
 }

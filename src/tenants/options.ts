@@ -25,6 +25,8 @@ export interface TenantSettings {
   readonly maxCalls: number
   /** Workers of all upstreams that serve it alone; 0 for as many as their pools have. */
   readonly maxWorkers: number
+  /** Clients and calls in line at once; 0 for as many as the lines have room for. */
+  readonly maxWaiting: number
   /** Its share of places that become free, against other tenants that wait. */
   readonly weight: number
   /** How many operations the tenant may begin: `1000/min, burst 200`; empty for any number. */
@@ -156,6 +158,15 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     min: 0,
     max: 1_000_000,
     why: 'What a worker takes depends on the server. Set it where tenants share an instance, so that one cannot have all processes.',
+  },
+  maxWaiting: {
+    kind: 'count',
+    about:
+      'Clients and calls of the tenant that may wait at once, in all lines together: for a place, for a turn at a server, or for a worker; 0: as many as the lines have room for (`limits.queue.max` each). Further ones are refused with `tenant_at_capacity`, 429, at once.',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    why: 'Turns are fair between tenants already. Set it so that a tenant cannot fill a line, which refuses those of others when it is full.',
   },
   weight: {
     kind: 'count',

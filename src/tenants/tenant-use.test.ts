@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { asRefusal } from '../base/refusal.ts'
 import { TenantUse } from './tenant-use.ts'
 
-const caps = { maxConnections: 2, maxCalls: 1, maxWorkers: 0, weight: 3 }
+const caps = { maxConnections: 2, maxCalls: 1, maxWorkers: 0, maxWaiting: 0, weight: 3 }
 
 function refusalOf(action: () => unknown): unknown {
   try {

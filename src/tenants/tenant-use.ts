@@ -1,13 +1,14 @@
 /**
- * How much each tenant uses at once: places of clients, calls in flight, and workers. Bounded by the settings of the tenant;
+ * How much each tenant uses at once: places of clients, calls in flight, workers, and places in lines. Bounded by the settings of the tenant;
  * where no tenant has settings, nothing is counted.
  */
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
+import type { WaitCounts } from '../base/waiting-line.ts'
 import type { TenantSettings } from './options.ts'
 
 /** What of a tenant is counted. */
-export type Counted = 'clients' | 'calls' | 'workers'
+export type Counted = 'clients' | 'calls' | 'workers' | 'waiting'
 
 /** What one tenant uses now, for operators. */
 export interface TenantUseView {
@@ -19,9 +20,13 @@ export interface TenantUseView {
   readonly workers: number
   /** 0: as many as the pools have. */
   readonly maxWorkers: number
+  /** Clients and calls in line, for whatever. */
+  readonly waiting: number
+  /** 0: as many as the lines have room for. */
+  readonly maxWaiting: number
 }
 
-type Caps = Pick<TenantSettings, 'maxConnections' | 'maxCalls' | 'maxWorkers' | 'weight'>
+type Caps = Pick<TenantSettings, 'maxConnections' | 'maxCalls' | 'maxWorkers' | 'maxWaiting' | 'weight'>
 
 /** The tenant whose settings may hold for those without a name. */
 const standard = 'default'
@@ -30,11 +35,13 @@ const nouns: Readonly<Record<Counted, string>> = {
   clients: 'clients',
   calls: 'calls in flight',
   workers: 'workers of MCP servers',
+  waiting: 'clients and calls in line',
 }
 
 /** A tenant without a bound on something may have so many. */
 function boundOf(caps: Caps, what: Counted): number {
-  if (what === 'workers') return caps.maxWorkers === 0 ? Infinity : caps.maxWorkers
+  if (what === 'workers') return caps.maxWorkers || Infinity
+  if (what === 'waiting') return caps.maxWaiting || Infinity
   return what === 'clients' ? caps.maxConnections : caps.maxCalls
 }
 
@@ -42,6 +49,11 @@ export class TenantUse {
   #caps: ReadonlyMap<string, Caps>
   /** As many as there are tenants with clients, calls or workers. */
   readonly #used = new Map<string, Record<Counted, number>>()
+  /** How many of a tenant may wait, in all lines together. */
+  readonly waits: WaitCounts = {
+    refusal: (tenant) => (this.isFull(tenant, 'waiting') ? this.refusal(tenant, 'waiting') : undefined),
+    begin: (tenant) => this.add(tenant, 'waiting'),
+  }
 
   constructor(tenants: Readonly<Record<string, Caps>>) {
     this.#caps = new Map(Object.entries(tenants))
@@ -72,12 +84,12 @@ export class TenantUse {
   /** Counts one of a tenant even beyond its bound. */
   add(tenant: string, what: Counted): Lease | undefined {
     if (!this.#capsOf(tenant)) return undefined
-    const used = this.#used.get(tenant) ?? { clients: 0, calls: 0, workers: 0 }
+    const used = this.#used.get(tenant) ?? { clients: 0, calls: 0, workers: 0, waiting: 0 }
     used[what]++
     this.#used.set(tenant, used)
     return createLease(() => {
       used[what]--
-      if (used.clients === 0 && used.calls === 0 && used.workers === 0) this.#used.delete(tenant)
+      if (used.clients + used.calls + used.workers + used.waiting === 0) this.#used.delete(tenant)
     })
   }
 
@@ -94,9 +106,9 @@ export class TenantUse {
 
   /** The tenants that use something now. */
   view(): readonly TenantUseView[] {
-    return [...this.#used].map(([tenant, { clients, calls, workers }]) => {
-      const { maxConnections = 0, maxCalls = 0, maxWorkers = 0 } = this.#capsOf(tenant) ?? {}
-      return { tenant, clients, maxClients: maxConnections, calls, maxCalls, workers, maxWorkers }
+    return [...this.#used].map(([tenant, used]) => {
+      const { maxConnections = 0, maxCalls = 0, maxWorkers = 0, maxWaiting = 0 } = this.#capsOf(tenant) ?? {}
+      return { tenant, ...used, maxClients: maxConnections, maxCalls, maxWorkers, maxWaiting }
     })
   }
 

@@ -59,7 +59,9 @@ test('lists the tenants with what they use, and shows one with its limits', asyn
   expect(answers.tenant.parse(body)).toEqual(body)
   const { code, stdout } = await place.run('tenants')
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^TENANT +CLIENTS +CALLS .*\ndefault +1\/5 +0\/256 +\d +1 +2 +1 +0\nacme +0\/5 +0\/256 +0 +3 /)
+  expect(stdout).toMatch(
+    /^TENANT +CLIENTS +CALLS .*\ndefault +1\/5 +0\/256 +\d +0 +1 +2 +1 +0\nacme +0\/5 +0\/256 +0 +0 +3 /,
+  )
   const shown = await place.run('tenants', 'show', 'acme')
   expect(shown.stdout).toMatch(/^tenant acme: 0\/5 clients.*\n +upstreams +\*\n +tools +whoami\n/)
   expect(shown.stdout).toContain('tool (dry run)')

@@ -81,12 +81,13 @@ export function* readState({ operations, overview }: ReadGateway): Generator<Met
 /** What tenants use at once, and what was decided under their limits. Tenants without a name in the settings count as `default`. */
 function* ofTenants(overview: Overview): Generator<Metric> {
   const used = overview.tenantUse().slice(0, mostTenants)
-  const samples = (figure: 'clients' | 'calls' | 'workers'): Sample[] =>
+  const samples = (figure: 'clients' | 'calls' | 'workers' | 'waiting'): Sample[] =>
     used.map(({ tenant, [figure]: value }) => ({ labels: { tenant }, value }))
   if (used.length > 0) {
     yield gauge('mcplex_tenant_clients', 'Clients of a tenant that have a place, or wait for one.', samples('clients'))
     yield gauge('mcplex_tenant_calls', 'Calls of a tenant in flight.', samples('calls'))
     yield gauge('mcplex_tenant_workers', 'Workers that serve a tenant alone.', samples('workers'))
+    yield gauge('mcplex_tenant_waiting', 'Clients and calls of a tenant in line.', samples('waiting'))
   }
   const sum = new Map<string, Sample>()
   for (const { tenant, scope, allowed, refused, wouldRefuse } of overview.tenantLimits())

@@ -45,7 +45,19 @@ const overview = {
   ],
   counts: () => ({ clients: 7, calls: 6, overloadStep: 2, loopDelayMs: 40 }),
   tenants: () => [],
-  tenantUse: () => [{ tenant: 'acme', clients: 3, maxClients: 5, calls: 2, maxCalls: 9, workers: 4, maxWorkers: 0 }],
+  tenantUse: () => [
+    {
+      tenant: 'acme',
+      clients: 3,
+      maxClients: 5,
+      calls: 2,
+      maxCalls: 9,
+      workers: 4,
+      maxWorkers: 0,
+      waiting: 1,
+      maxWaiting: 0,
+    },
+  ],
   tenantLimits: () =>
     ['a', 'b'].map((of) => ({
       tenant: 'acme',

@@ -81,7 +81,9 @@ export class Pool {
     if (call.cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
     const { clock, queueWaitMs } = this.#needs
     const path = fairPathOf(call)
-    const refusal = this.#waits.refusalAtOnce(group, this.#line.size, () => this.#line.ahead(path), queueWaitMs)
+    const refusal =
+      this.#line.refusalOf(path) ??
+      this.#waits.refusalAtOnce(group, this.#line.size, () => this.#line.ahead(path), queueWaitMs)
     if (refusal) return Promise.reject(refusal)
     const queued: QueuedCall = { group, call, sinceMs: clock.now() }
     const worker = this.#line.wait(path, queued, queueWaitMs, call.cancel)

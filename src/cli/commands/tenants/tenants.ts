@@ -35,26 +35,18 @@ export async function tenants(request: TenantsRequest, { env }: Environment, out
 }
 
 const limitColumns = ['LIMIT', 'OF', 'RATE', 'LEFT', 'ALLOWED', 'REFUSED', 'WOULD REFUSE']
-const columns = ['TENANT', 'CLIENTS', 'CALLS', 'WORKERS', 'WEIGHT', 'LIMITS', 'REFUSED', 'WOULD REFUSE']
+const columns = ['TENANT', 'CLIENTS', 'CALLS', 'WORKERS', 'WAITING', 'WEIGHT', 'LIMITS', 'REFUSED', 'WOULD REFUSE']
 
-function row({
-  tenant,
-  clients,
-  maxClients,
-  calls,
-  maxCalls,
-  workers,
-  maxWorkers,
-  weight,
-  limits,
-}: ApiTenant): string[] {
+function row(one: ApiTenant): string[] {
+  const { tenant, clients, maxClients, calls, maxCalls, weight, limits } = one
   const sum = (figure: 'refused' | 'wouldRefuse'): string =>
     String(limits.reduce((total, limit) => total + limit[figure], 0))
   return [
     tenant,
     `${clients}/${maxClients}`,
     `${calls}/${maxCalls}`,
-    ofBound(workers, maxWorkers),
+    ofBound(one.workers, one.maxWorkers),
+    ofBound(one.waiting, one.maxWaiting),
     String(weight),
     String(limits.length),
     sum('refused'),
@@ -68,9 +60,9 @@ function ofBound(now: number, most: number): string {
 }
 
 function details(one: ApiTenant): string {
-  const { tenant, named, clients, maxClients, calls, maxCalls, workers, maxWorkers, weight, allows, limits } = one
+  const { tenant, named, clients, maxClients, calls, maxCalls, weight, allows, limits } = one
   const lines = [
-    `tenant ${tenant}${named ? '' : ' (as default)'}: ${clients}/${maxClients} clients, ${calls}/${maxCalls} calls, ${ofBound(workers, maxWorkers)} workers, weight ${weight}`,
+    `tenant ${tenant}${named ? '' : ' (as default)'}: ${clients}/${maxClients} clients, ${calls}/${maxCalls} calls, ${ofBound(one.workers, one.maxWorkers)} workers, ${ofBound(one.waiting, one.maxWaiting)} waiting, weight ${weight}`,
     ...Object.entries(allows).flatMap(([kind, patterns]) =>
       patterns.length === 0 ? [] : [`  ${kind.padEnd(10)} ${patterns.join(' ')}`],
     ),
