@@ -201,6 +201,7 @@ export interface ApiTenant {
   readonly maxWorkers: number
   readonly waiting: number
   readonly maxWaiting: number
+  readonly limitsOf?: string | undefined
   readonly weight: number
   readonly allows: {
     readonly upstreams: readonly string[]

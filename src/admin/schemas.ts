@@ -73,13 +73,10 @@ const upstreamChange = z.object({
 })
 
 const patterns = z.array(z.string())
-
 const tenant = z.object({
   tenant: z.string(),
   named: z.boolean().describe('Whether the file names it; if not, it has what `default` has.'),
-  clients: count.describe(
-    'Sessions, and exchanges of clients without a session, those that wait for a place included.',
-  ),
+  clients: count.describe('Sessions, and exchanges of clients without one, those in line for a place included.'),
   maxClients: count,
   calls: count.describe('Calls in flight.'),
   maxCalls: count,
@@ -87,6 +84,7 @@ const tenant = z.object({
   maxWorkers: count.describe('0: as many as the pools of the upstreams have.'),
   waiting: count.describe('Clients and calls in line: for a place, a turn or a worker.'),
   maxWaiting: count.describe('0: as many as the lines have room for.'),
+  limitsOf: z.string().optional().describe('The tenant whose limits hold for it, together with others.'),
   weight: count,
   allows: z
     .object({ upstreams: patterns, endpoints: patterns, tools: patterns, prompts: patterns, resources: patterns })

@@ -6,12 +6,16 @@ import { nameShape } from './name-shape.ts'
 import type { Problem } from './problem.ts'
 import { type Provided, type ProvidedSettings, type ProvidedValue, spotOf } from './provided.ts'
 import { completeSlice, plainDefault } from './slice.ts'
+import { limitsProblems } from './tenant-limits.ts'
 import { byUpstream, checkByUpstream, mergedByUpstream, ownProblems } from './tenant-own.ts'
 
 type Tenants = NonNullable<ProvidedSettings['tenants']>
 
 /** The tenant whose values hold for every other one that has no value of its own. */
 const standard = 'default'
+
+/** What the tenant `default` says for tenants without a name alone. */
+const ownOnly: ReadonlySet<string> = new Set(['limitsOf'])
 
 /** The complete settings of each tenant. */
 export function assembleTenants(tenants: Tenants = new Map()): Record<string, TenantSettings> {
@@ -33,7 +37,8 @@ function valueOf(tenants: Tenants, name: string, key: string): unknown {
 
 /** Where a value of a tenant is from: its own section, or that of the tenant `default`; undefined if neither has one. */
 export function providedOf(tenants: Tenants, name: string, key: string): ProvidedValue | undefined {
-  return tenants.get(name)?.get(key) ?? tenants.get(standard)?.get(key)
+  const own = tenants.get(name)?.get(key)
+  return own ?? (ownOnly.has(key) ? undefined : tenants.get(standard)?.get(key))
 }
 
 /** What is wrong with the tenants. */
@@ -41,6 +46,7 @@ export function checkTenants(provided: ProvidedSettings): Problem[] {
   const { tenants = new Map<string, Provided>() } = provided
   return [...tenants].flatMap(([name, own]) => [
     ...ownProblems(name, own, provided),
+    ...limitsProblems(name, own, tenants),
     ...(nameShape.test(name) ? [] : [badName(`tenants.${name}`, name)]),
     // An empty list would read as nothing, and mean everything.
     ...[...own].flatMap(([key, value]): Problem[] => {
@@ -56,10 +62,13 @@ export function checkTenants(provided: ProvidedSettings): Problem[] {
 export function tenantWarnings({ tenants = new Map(), upstreams, endpoints, aliases }: ProvidedSettings): Problem[] {
   const all = [...upstreams.keys()]
   const paths = [['/mcp'], ...[...all, ...endpoints.keys()].map((name) => [name, `/mcp/${name}`])]
-  const nothing = [...tenants.keys()].filter((name) =>
-    (['upstreams', 'tools', 'prompts', 'resources'] as const).every(
-      (key) => patternsIn(providedOf(tenants, name, key)).length === 0,
-    ),
+  const holders = new Set([...tenants.values()].map((own) => own.get('limitsOf')?.value))
+  const nothing = [...tenants.keys()].filter(
+    (name) =>
+      !holders.has(name) &&
+      (['upstreams', 'tools', 'prompts', 'resources'] as const).every(
+        (key) => patternsIn(providedOf(tenants, name, key)).length === 0,
+      ),
   )
   return [
     ...nothing.map((name): Problem => {

@@ -17,6 +17,8 @@ export interface TenantOverview {
   readonly waiting: number
   /** 0: as many as the lines have room for. */
   readonly maxWaiting: number
+  /** Under whose limits it counts, together with others; undefined for its own. */
+  readonly limitsOf?: string
   readonly weight: number
   /** Patterns, by what they are of; a list that is empty says nothing. */
   readonly allows: Readonly<Record<'upstreams' | 'endpoints' | 'tools' | 'prompts' | 'resources', readonly string[]>>
@@ -39,18 +41,10 @@ export function tenantViews({ inForce, rateLimits, tenantUse }: TenantOverviewNe
     const own = tenants.get(tenant)
     const settings = own ?? tenants.get('default')
     if (!settings) return []
-    const {
-      upstreams,
-      endpoints,
-      tools,
-      prompts,
-      resources,
-      maxConnections,
-      maxCalls,
-      maxWorkers,
-      maxWaiting,
-      weight,
-    } = settings
+    const { upstreams, endpoints, tools, prompts, resources, weight } = settings
+    const limitsOf = settings.limitsOf === '' || settings.limitsOf === tenant ? undefined : settings.limitsOf
+    const bounds = (limitsOf === undefined ? undefined : tenants.get(limitsOf)) ?? settings
+    const { maxConnections, maxCalls, maxWorkers, maxWaiting } = bounds
     const { clients = 0, calls = 0, workers = 0, waiting = 0 } = used.get(tenant) ?? {}
     return {
       tenant,
@@ -63,9 +57,10 @@ export function tenantViews({ inForce, rateLimits, tenantUse }: TenantOverviewNe
       maxWorkers,
       waiting,
       maxWaiting,
+      ...(limitsOf !== undefined && { limitsOf }),
       weight,
       allows: { upstreams, endpoints, tools, prompts, resources },
-      limits: limits.filter((one) => one.tenant === tenant),
+      limits: limits.filter((one) => one.tenant === (limitsOf ?? tenant)),
     }
   })
 }

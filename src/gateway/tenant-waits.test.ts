@@ -10,7 +10,7 @@ import { asRefusal } from '../base/refusal.ts'
 import { byTenant } from '../protocol/fairness.ts'
 import { TenantUse } from '../tenants/tenant-use.ts'
 
-const caps = { maxConnections: 100, maxCalls: 100, maxWorkers: 0, maxWaiting: 0, weight: 1 }
+const caps = { maxConnections: 100, maxCalls: 100, maxWorkers: 0, maxWaiting: 0, limitsOf: '', weight: 1 }
 
 interface Lines {
   readonly use: TenantUse

@@ -9,7 +9,7 @@ import { TenantUse } from '../tenants/tenant-use.ts'
 import type { Worker } from '../upstreams/worker.ts'
 import { WorkersOfTenants } from './workers-of-tenants.ts'
 
-const caps = { maxConnections: 100, maxCalls: 100, maxWorkers: 0, maxWaiting: 0, weight: 1 }
+const caps = { maxConnections: 100, maxCalls: 100, maxWorkers: 0, maxWaiting: 0, limitsOf: '', weight: 1 }
 
 interface TwoPools {
   readonly clock: ManualClock

@@ -33,17 +33,18 @@ export class WorkersOfTenants implements TenantWorkers {
     return createLease(() => {
       const wasFull = this.isFull(tenant)
       counted.release()
-      this.#ending.delete(tenant)
+      this.#ending.delete(this.#use.holderOf(tenant))
       if (wasFull) this.#tellSoon()
     })
   }
 
   makeRoom(tenant: string): void {
     const nowMs = this.#clock.now()
-    if ((this.#ending.get(tenant) ?? 0) > nowMs) return
+    const holder = this.#use.holderOf(tenant)
+    if ((this.#ending.get(holder) ?? 0) > nowMs) return
     for (const pool of this.#pools) {
-      if (!pool.endIdleWorkerOf((one) => one === tenant)) continue
-      this.#ending.set(tenant, nowMs + endsWithinMs)
+      if (!pool.endIdleWorkerOf((one) => this.#use.holderOf(one) === holder)) continue
+      this.#ending.set(holder, nowMs + endsWithinMs)
       return
     }
   }

@@ -27,6 +27,8 @@ export interface TenantSettings {
   readonly maxWorkers: number
   /** Clients and calls in line at once; 0 for as many as the lines have room for. */
   readonly maxWaiting: number
+  /** The tenant whose limits hold for this one as well, counted together; empty for its own. */
+  readonly limitsOf: string
   /** Its share of places that become free, against other tenants that wait. */
   readonly weight: number
   /** How many operations the tenant may begin: `1000/min, burst 200`; empty for any number. */
@@ -167,6 +169,14 @@ export const tenantOptions: OptionTable<TenantSettings> = {
     min: 0,
     max: 1_000_000,
     why: 'Turns are fair between tenants already. Set it so that a tenant cannot fill a line, which refuses those of others when it is full.',
+  },
+  limitsOf: {
+    kind: 'text',
+    about:
+      'Another tenant of the file, whose limits hold for this one in place of its own: bounds, rates and quotas. All tenants that name it count together, and with itself. It may be a name that no caller has. `weight` and what a tenant may use stay its own; a value of `default` is for tenants without a name.',
+    default: '',
+    shape: { accepted: 'the name of a tenant', test: (text) => text === '' || /^[A-Za-z0-9_.@:-]{1,128}$/.test(text) },
+    why: 'Each tenant has limits of its own.',
   },
   weight: {
     kind: 'count',

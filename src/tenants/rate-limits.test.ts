@@ -50,6 +50,16 @@ test('without limits nothing is looked up, and a tenant without one is never ref
   expect([limits.isActive, allowed('b', 50), allowed('stranger', 50)]).toEqual([true, 50, 50])
 })
 
+test('tenants that share limits take from one rate and one quota, and their own have no effect', () => {
+  const shares = { limitsOf: 'group', rate: '1000/s' }
+  const group = { rate: '60/min, burst 5', subjectRate: '60/min, burst 2' }
+  const { limits, charge, allowed } = limitsOf({ a: shares, b: shares, group, own: group })
+  expect([allowed('a', 5, [call()], 'ann'), allowed('a', 5, [call()], 'bo'), allowed('b', 5)]).toEqual([2, 2, 1])
+  expect(charge('b', [call()], 'new')).toMatchObject({ code: 'rate_limited', details: { data: { scope: 'tenant' } } })
+  expect(allowed('own', 5)).toBe(2)
+  expect(limits.view().map(({ tenant }) => tenant)).toEqual(['group', 'group', 'own', 'own'])
+})
+
 test('a tenant has its rate, and is told exactly when the next call is possible', () => {
   const { clock, charge, allowed } = limitsOf({ a: { rate: '60/min, burst 5' }, b: { rate: '60/min', burst: 3 } })
   expect([allowed('a', 10), allowed('b', 10)]).toEqual([5, 3])

@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import { type Principal, principalKey } from '../protocol/call.ts'
 import { limitHeaders } from './limit-headers.ts'
+import { limitsHolderOf, standard } from './limits-holder.ts'
 import type { TenantSettings } from './options.ts'
 import { type Charge, type Policy, policyOf, type Rule, type RuleNeeds } from './rate-policy.ts'
 
@@ -68,8 +69,6 @@ const leastWaitMs = 1000
 const maxKnown = 4096
 /** Longer methods and names of tools are neither compared with patterns nor remembered: none has one. */
 const maxNameChars = 1024
-/** The tenant whose settings may hold for those without a name. */
-const standard = 'default'
 
 interface Wanted extends WantedTokens {
   readonly rule: Rule
@@ -79,7 +78,7 @@ export class RateLimits {
   readonly #needs: RateLimitNeeds & RuleNeeds
   #policies = new Map<string, Policy>()
   #known = new Map<string, Charge>()
-  #named: ReadonlySet<string> = new Set()
+  #tenants: ReadonlyMap<string, TenantSettings> = new Map()
 
   constructor(tenants: Readonly<Record<string, TenantSettings>>, needs: RateLimitNeeds) {
     this.#needs = { wallMs, ...needs }
@@ -95,11 +94,11 @@ export class RateLimits {
   replace(tenants: Readonly<Record<string, TenantSettings>>): void {
     const before = this.#policies
     this.#known = new Map()
-    this.#named = new Set(Object.keys(tenants))
+    this.#tenants = new Map(Object.entries(tenants))
     this.#policies = new Map(
       Object.entries(tenants).flatMap(([name, settings]): Array<[string, Policy]> => {
         const policy = policyOf(name, settings, this.#needs, before.get(name))
-        return policy.rules.length === 0 ? [] : [[name, policy]]
+        return policy.rules.length === 0 || limitsHolderOf(this.#tenants, name) !== name ? [] : [[name, policy]]
       }),
     )
   }
@@ -194,12 +193,14 @@ export class RateLimits {
   }
 
   #policyOf(tenant: string): Policy | undefined {
-    return this.#policies.get(this.#named.has(tenant) ? tenant : standard)
+    const holder = limitsHolderOf(this.#tenants, tenant)
+    return this.#policies.get(this.#tenants.has(holder) ? holder : standard)
   }
 
   #wanted(policy: Policy, principal: Principal, operations: readonly Operation[]): readonly Wanted[] {
+    const holder = limitsHolderOf(this.#tenants, principal.tenant)
     const wanted = (rule: Rule, cost: number): Wanted => {
-      const key = rule.scope === 'subject' ? JSON.stringify(principalKey(principal)) : principal.tenant
+      const key = rule.scope === 'subject' ? JSON.stringify(principalKey(principal)) : holder
       return { rule, table: rule.table, key, cost }
     }
     // An operation that costs more than a limit ever has takes all of it; the sum of several is never made smaller.

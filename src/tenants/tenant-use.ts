@@ -5,6 +5,7 @@
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { WaitCounts } from '../base/waiting-line.ts'
+import { limitsHolderOf, standard } from './limits-holder.ts'
 import type { TenantSettings } from './options.ts'
 
 /** What of a tenant is counted. */
@@ -26,10 +27,7 @@ export interface TenantUseView {
   readonly maxWaiting: number
 }
 
-type Caps = Pick<TenantSettings, 'maxConnections' | 'maxCalls' | 'maxWorkers' | 'maxWaiting' | 'weight'>
-
-/** The tenant whose settings may hold for those without a name. */
-const standard = 'default'
+type Caps = Pick<TenantSettings, 'maxConnections' | 'maxCalls' | 'maxWorkers' | 'maxWaiting' | 'limitsOf' | 'weight'>
 
 const nouns: Readonly<Record<Counted, string>> = {
   clients: 'clients',
@@ -69,10 +67,16 @@ export class TenantUse {
     return this.#capsOf(tenant)?.weight ?? 1
   }
 
-  /** Whether a tenant has as many as it may. */
+  /** The tenant under whose bounds another one counts: mostly itself. */
+  holderOf(tenant: string): string {
+    return limitsHolderOf(this.#caps, tenant)
+  }
+
+  /** Whether a tenant has as many as it may: where tenants share bounds, all of them together. */
   isFull(tenant: string, what: Counted): boolean {
-    const caps = this.#capsOf(tenant)
-    return caps !== undefined && (this.#used.get(tenant)?.[what] ?? 0) >= boundOf(caps, what)
+    const holder = this.holderOf(tenant)
+    const caps = this.#capsOf(holder)
+    return caps !== undefined && (this.#used.get(holder)?.[what] ?? 0) >= boundOf(caps, what)
   }
 
   /** Counts one client or call of a tenant until its lease ends; undefined without a bound. Throws `tenant_at_capacity`. */
@@ -84,30 +88,44 @@ export class TenantUse {
   /** Counts one of a tenant even beyond its bound. */
   add(tenant: string, what: Counted): Lease | undefined {
     if (!this.#capsOf(tenant)) return undefined
-    const used = this.#used.get(tenant) ?? { clients: 0, calls: 0, workers: 0, waiting: 0 }
-    used[what]++
-    this.#used.set(tenant, used)
+    const holder = this.holderOf(tenant)
+    this.#count(tenant, what, 1)
+    if (holder !== tenant) this.#count(holder, what, 1)
     return createLease(() => {
-      used[what]--
-      if (used.clients + used.calls + used.workers + used.waiting === 0) this.#used.delete(tenant)
+      this.#count(tenant, what, -1)
+      if (holder !== tenant) this.#count(holder, what, -1)
     })
+  }
+
+  #count(tenant: string, what: Counted, by: 1 | -1): void {
+    const used = this.#used.get(tenant) ?? { clients: 0, calls: 0, workers: 0, waiting: 0 }
+    used[what] += by
+    if (used.clients + used.calls + used.workers + used.waiting === 0) this.#used.delete(tenant)
+    else this.#used.set(tenant, used)
   }
 
   /** The refusal of one more. */
   refusal(tenant: string, what: Counted, retryAfterMs?: number): Refusal {
-    const caps = this.#capsOf(tenant)
+    const holder = this.holderOf(tenant)
+    const caps = this.#capsOf(holder)
     const limit = caps && boundOf(caps, what)
+    const who = holder === tenant ? `Tenant ${tenant} has` : `Tenant ${tenant} and others that share its limits have`
     return new Refusal('tenant_at_capacity', {
-      message: `Tenant ${tenant} has ${limit} ${nouns[what]}, and may have no more at once.`,
+      message: `${who} ${limit} ${nouns[what]}, and may have no more at once.`,
       data: { scope: what, limit },
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     })
   }
 
-  /** The tenants that use something now. */
+  /** The tenants that use something now. What counts under the bounds of another one is counted there as well. */
   view(): readonly TenantUseView[] {
     return [...this.#used].map(([tenant, used]) => {
-      const { maxConnections = 0, maxCalls = 0, maxWorkers = 0, maxWaiting = 0 } = this.#capsOf(tenant) ?? {}
+      const {
+        maxConnections = 0,
+        maxCalls = 0,
+        maxWorkers = 0,
+        maxWaiting = 0,
+      } = this.#capsOf(this.holderOf(tenant)) ?? {}
       return { tenant, ...used, maxClients: maxConnections, maxCalls, maxWorkers, maxWaiting }
     })
   }

@@ -55,6 +55,36 @@ test('a tenant that may use nothing is a warning, and so is a pattern for what t
   ])
 })
 
+test('a tenant may have the limits of another one of the file, which has its own', () => {
+  const { settings, warnings } = load(
+    '  default: { upstreams: [one], limitsOf: group, maxCalls: 5 }\n  a: { limitsOf: group }\n  group: { maxCalls: 9 }\n',
+  )
+  const { a, group } = settings.tenants
+  expect([settings.tenants['default']?.limitsOf, a?.limitsOf, group?.limitsOf]).toEqual(['group', 'group', ''])
+  expect(warnings.filter(({ message }) => message.startsWith('tenants.'))).toEqual([])
+})
+
+test.each([
+  [
+    'a: { upstreams: [one], limitsOf: grup }\n  group: { upstreams: [one] }',
+    'names "grup", which is no tenant of the file',
+  ],
+  ['a: { upstreams: [one], limitsOf: a }', 'names the tenant itself'],
+  [
+    'a: { upstreams: [one], limitsOf: b }\n  b: { upstreams: [one], limitsOf: c }\n  c: { upstreams: [one] }',
+    'names b, which has the limits of another tenant itself',
+  ],
+  [
+    'a: { upstreams: [one], limitsOf: group, maxCalls: 3 }\n  group: { upstreams: [one] }',
+    'maxCalls has no effect: the limits of group hold',
+  ],
+])('limits that are shared in a wrong way are refused: %s', (tenants, message) => {
+  const problems = problemsOf(`  ${tenants}\n`)
+  expect(problems).toHaveLength(1)
+  expect(problems[0]?.message).toContain(message)
+  expect(problems[0]?.where).toMatch(/^mcplex\.yaml:3:/)
+})
+
 test('an empty list is refused, because it would read as nothing and mean everything', () => {
   const [problem] = problemsOf('  acme: { upstreams: [one], tools: [] }\n')
   expect(problem).toMatchObject({ code: 'config_value', where: 'mcplex.yaml:3:36' })

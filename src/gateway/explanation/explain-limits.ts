@@ -1,4 +1,5 @@
 /** What a call costs of the limits of its tenant, and how near the tenant is to its bounds. Nothing is taken. */
+import { limitsHolderOf } from '../../tenants/limits-holder.ts'
 import type { LimitPreview, Operation } from '../../tenants/rate-limits.ts'
 import type { AskedCall } from './asked-call.ts'
 import { refused } from './explain-reach.ts'
@@ -18,7 +19,7 @@ export function limitSteps(
   { tenant, subject, issuer }: AskedCall,
   operation: Operation,
   settingsOf: string | undefined,
-  { rateLimits, running }: ExplainNeeds,
+  { settings, rateLimits, running }: ExplainNeeds,
 ): readonly ExplainedStep[] {
   if (settingsOf === undefined || operation.method === 'ping') return []
   const principal = { tenant, subject: subject ?? '', ...(issuer !== undefined && { issuer }) }
@@ -26,7 +27,10 @@ export function limitSteps(
     const { scope, of, cost, dryRun, waitMs } = limit
     const isOfEach = scope === 'subject' && subject === undefined
     const left = isOfEach || !running ? undefined : limit.left
-    const by = { option: `tenants.${settingsOf}.${optionOf[scope]}`, text: scope === 'quota' ? limit.limit : of }
+    const by = {
+      option: `tenants.${holderIn(settings, settingsOf)}.${optionOf[scope]}`,
+      text: scope === 'quota' ? limit.limit : of,
+    }
     const what = `it costs ${cost} of ${limit.limit}${of === undefined ? '' : `, for ${of}`}`
     const rest = left === undefined ? (isOfEach ? ', for each subject' : '') : `, of which ${left} are left`
     const isShort = waitMs > 0 && left !== undefined
@@ -37,19 +41,25 @@ export function limitSteps(
   })
 }
 
+/** The tenant of the settings whose limits hold for another one. */
+function holderIn({ tenants }: ExplainNeeds['settings'], settingsOf: string): string {
+  return limitsHolderOf(new Map(Object.entries(tenants)), settingsOf)
+}
+
 /** The bounds of the tenant: of clients for those that come, of calls for each call. */
 export function boundSteps(
   settingsOf: string | undefined,
   { settings, running }: ExplainNeeds,
 ): readonly ExplainedStep[] {
-  const own = settingsOf === undefined ? undefined : settings.tenants[settingsOf]
-  if (!own || settingsOf === undefined) return []
+  const holder = settingsOf === undefined ? undefined : holderIn(settings, settingsOf)
+  const own = holder === undefined ? undefined : settings.tenants[holder]
+  if (!own) return []
   const bounds = [
     { key: 'maxConnections', most: own.maxConnections, now: running?.use.clients, of: 'clients' },
     { key: 'maxCalls', most: own.maxCalls, now: running?.use.calls, of: 'calls in flight' },
   ] as const
   return bounds.map(({ key, most, now, of }): ExplainedStep => {
-    const by = { option: `tenants.${settingsOf}.${key}` }
+    const by = { option: `tenants.${holder}.${key}` }
     if (now === undefined)
       return {
         step: 'bound',

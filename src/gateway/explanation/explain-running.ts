@@ -15,7 +15,7 @@ import type { Explanation } from './explanation.ts'
 export interface ExplainRunningNeeds {
   readonly inForce: { readonly settings: ExplainedSettings }
   readonly rateLimits: Pick<RateLimits, 'preview'>
-  readonly tenantUse: Pick<TenantUse, 'view'>
+  readonly tenantUse: Pick<TenantUse, 'view' | 'holderOf'>
   readonly upstreams: Pick<ServedUpstreams, 'get'>
   readonly drain: { readonly draining: boolean }
   readonly state: () => { readonly refusesWork: boolean }
@@ -23,7 +23,8 @@ export interface ExplainRunningNeeds {
 
 export function explainRunning(asked: AskedCall, needs: ExplainRunningNeeds): Explanation {
   const { inForce, rateLimits, tenantUse, upstreams, drain, state } = needs
-  const use = tenantUse.view().find(({ tenant }) => tenant === asked.tenant)
+  const holder = tenantUse.holderOf(asked.tenant)
+  const use = tenantUse.view().find(({ tenant }) => tenant === holder)
   const known = new Map<string, readonly string[] | undefined>()
   const { settings } = inForce
   const settingsOf = settingsTenantOf(asked, settings)

@@ -38,15 +38,16 @@ const limitColumns = ['LIMIT', 'OF', 'RATE', 'LEFT', 'ALLOWED', 'REFUSED', 'WOUL
 const columns = ['TENANT', 'CLIENTS', 'CALLS', 'WORKERS', 'WAITING', 'WEIGHT', 'LIMITS', 'REFUSED', 'WOULD REFUSE']
 
 function row(one: ApiTenant): string[] {
-  const { tenant, clients, maxClients, calls, maxCalls, weight, limits } = one
+  const { tenant, clients, maxClients, calls, maxCalls, workers, maxWorkers, waiting, maxWaiting } = one
+  const { limitsOf, weight, limits } = one
   const sum = (figure: 'refused' | 'wouldRefuse'): string =>
     String(limits.reduce((total, limit) => total + limit[figure], 0))
   return [
     tenant,
-    `${clients}/${maxClients}`,
-    `${calls}/${maxCalls}`,
-    ofBound(one.workers, one.maxWorkers),
-    ofBound(one.waiting, one.maxWaiting),
+    // What several tenants may have together is shown where it counts.
+    ...(limitsOf === undefined
+      ? [`${clients}/${maxClients}`, `${calls}/${maxCalls}`, ofBound(workers, maxWorkers), ofBound(waiting, maxWaiting)]
+      : [clients, calls, workers, waiting].map(String)),
     String(weight),
     String(limits.length),
     sum('refused'),
@@ -62,7 +63,7 @@ function ofBound(now: number, most: number): string {
 function details(one: ApiTenant): string {
   const { tenant, named, clients, maxClients, calls, maxCalls, weight, allows, limits } = one
   const lines = [
-    `tenant ${tenant}${named ? '' : ' (as default)'}: ${clients}/${maxClients} clients, ${calls}/${maxCalls} calls, ${ofBound(one.workers, one.maxWorkers)} workers, ${ofBound(one.waiting, one.maxWaiting)} waiting, weight ${weight}`,
+    `tenant ${tenant}${named ? '' : ' (as default)'}: ${clients}/${maxClients} clients, ${calls}/${maxCalls} calls, ${ofBound(one.workers, one.maxWorkers)} workers, ${ofBound(one.waiting, one.maxWaiting)} waiting, weight ${weight}${one.limitsOf === undefined ? '' : `, limits of ${one.limitsOf}, together with others`}`,
     ...Object.entries(allows).flatMap(([kind, patterns]) =>
       patterns.length === 0 ? [] : [`  ${kind.padEnd(10)} ${patterns.join(' ')}`],
     ),
