@@ -40,8 +40,8 @@ export interface AdminAddress {
   readonly host: string
   /** 0 takes any free one. */
   readonly port: number
-  /** One of them each request must carry. */
-  readonly tokens: readonly AdminToken[]
+  /** One of them each request must carry: those of the moment. */
+  readonly tokens: () => readonly AdminToken[]
   /** Further host names under which requests are accepted. */
   readonly allowHosts: readonly string[]
 }
@@ -94,7 +94,7 @@ export function createAdmin({ gateway, process: operated, secretValues, clock, l
   const serverFor = (
     host: string,
     allowHosts: readonly string[],
-    tokens: readonly AdminToken[] | undefined,
+    tokens: (() => readonly AdminToken[]) | undefined,
   ): Server => {
     const hosts = hostRules({ host, allowHosts })
     const server = createServer(

@@ -16,7 +16,7 @@ export interface ExchangeNeeds {
   readonly handlers: Handlers
   readonly hosts: HostRules
   /** One of them each request must carry; undefined at a socket that only its user can connect to. */
-  readonly tokens: readonly AdminToken[] | undefined
+  readonly tokens: (() => readonly AdminToken[]) | undefined
   /** Values that no answer shows. */
   readonly secretValues: SecretValues
   readonly metrics: Metrics
@@ -67,7 +67,7 @@ async function answerTo(request: IncomingMessage, needs: ExchangeNeeds): Promise
   hosts.check(host, request.socket.localAddress)
   if (origin !== undefined && !isAllowedOrigin(origin, []))
     throw new AdminError(403, 'forbidden_origin', 'Pages of other origins are not answered.')
-  const asker: Asker = tokens === undefined ? 'socket' : findToken(authorization, tokens)
+  const asker: Asker = tokens === undefined ? 'socket' : findToken(authorization, tokens())
   const { pathname, searchParams } = targetOf(request.url ?? '')
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
   if ((pathname === metricsPath || pathname === openapiPath) && method === 'GET') {

@@ -84,10 +84,10 @@ function tokenFor(url: string, env: Env): string | undefined {
   return here?.admin?.token
 }
 
-/** The first token in the file of the environment, as the instance would read it. */
+/** The first token of the environment, or in the file that it names, as the instance would read it. */
 function givenToken(env: Env): string | undefined {
   const path = env['MCPLEX_ADMIN__TOKEN_FILE']
-  if (path === undefined || path === '') return undefined
+  if (path === undefined || path === '') return env['MCPLEX_ADMIN__TOKENS']?.trim().split(/[\s,]+/)[0] || undefined
   try {
     const lines = readFileSync(path, 'utf8').split('\n')
     const [token] =
@@ -130,7 +130,13 @@ const codes: Readonly<Record<string, readonly [code: FailureCode, ...notes: Fail
     ['or', 'the same on its machine, as its user: the socket has all rights'],
   ],
   no_reload: ['reload_refused'],
-  unauthorized: ['admin_denied', ['try', 'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has the token']],
+  unauthorized: [
+    'admin_denied',
+    [
+      'try',
+      'MCPLEX_ADMIN__TOKEN_FILE, with the path of a file that has the token, or MCPLEX_ADMIN__TOKENS with the token',
+    ],
+  ],
 }
 
 function asFailure({ reason, message, status }: AdminError, name: string): CommandFailed {

@@ -134,8 +134,8 @@ export const failures: Readonly<Record<FailureCode, FailureRow>> = {
   ),
   admin_token: failureRow(
     78,
-    'The file with the tokens for operators cannot be read, a token is too short, or there is no right of the name behind it.',
-    'Name a file that this user may read in MCPLEX_ADMIN__TOKEN_FILE; a line of it is a token of at least 16 characters of visible ASCII and its rights.',
+    'The file with the tokens for operators cannot be read, a token is too short, there is no right of the name behind it, or a token is given twice.',
+    'Name a file that this user may read in MCPLEX_ADMIN__TOKEN_FILE; a line of it is a token of at least 16 characters of visible ASCII and its rights. Or give tokens in MCPLEX_ADMIN__TOKENS. None may be given twice.',
   ),
   admin_closed: failureRow(
     1,

@@ -1,5 +1,6 @@
 /** How operators find a running mcplex, and reach it. Only the command has these settings. */
 import type { OptionTable } from '../base/option.ts'
+import { readTokenLine } from './admin-token-line.ts'
 
 export interface AdminSettings {
   /** Whether a file says where this process serves, for other commands of the same user. */
@@ -8,7 +9,12 @@ export interface AdminSettings {
   readonly listen: string | undefined
   /** The file with the tokens, one of which each request there must carry. */
   readonly tokenFile: string | undefined
+  /** Further tokens, each with its rights behind it. */
+  readonly tokens: readonly string[]
 }
+
+/** What a reload takes over; the rest takes a restart. */
+export const reloadedAdminKeys: ReadonlySet<string> = new Set<keyof AdminSettings>(['tokens', 'tokenFile'])
 
 export const adminOptions: OptionTable<AdminSettings> = {
   runtimeFile: {
@@ -36,10 +42,23 @@ export const adminOptions: OptionTable<AdminSettings> = {
     kind: 'text',
     isPath: true,
     about:
-      'The file with the tokens of the address of --admin, of at least 16 characters each; every request must carry one. A line has a token and, behind it, its rights: `read` (look at everything, and /metrics), `act` (pause, recycle, end sessions, drain), `configure` (change what is served, delete data of tenants), joined by commas. A token alone has all of them. The file is read once, at the start.',
+      'The file with the tokens of the address of --admin, of at least 16 characters each; every request must carry one. A line has a token and, behind it, its rights: `read` (look at everything, and /metrics), `act` (pause, recycle, end sessions, drain), `configure` (change what is served, delete data of tenants), joined by commas. A token alone has all of them. mcplex reads the file again within a second of a change.',
     default: { derived: 'a token with all rights is made at each start, and stands in the runtime file' },
     shape: { accepted: 'the path of a file', test: (text) => text !== '' && !text.includes('\0') },
-    why: 'A token is a secret: it is a file that only you may read, and never a flag or a variable.',
+    why: 'A token is a secret: in a file that only you may read it is safe, and can be replaced without a restart.',
+  },
+  tokens: {
+    path: 'admin.tokens',
+    kind: 'list',
+    about:
+      'Further tokens of that address, each with its rights behind it, joined by `+`: `TOKEN read+act`. A token alone has all of them. Keep them in variables or files: `${ADMIN_TOKEN} read`, `${file:/run/secrets/mcplex}`. Nothing shows them. A reload takes over others.',
+    default: [],
+    secretIn: (text) => text,
+    shape: {
+      accepted: 'a token of at least 16 visible characters without commas, and read, act, configure, joined by +',
+      test: (text) => readTokenLine(text) !== undefined && !/^\s*\S*,/.test(text),
+    },
+    why: 'For platforms that give secrets as variables. Where others may see the variables of mcplex, use a file.',
   },
 }
 

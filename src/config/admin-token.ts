@@ -1,24 +1,14 @@
 /** The file with the tokens of operators: read, and looked at for what is wrong with it. */
 import { readFileSync, statSync } from 'node:fs'
 import type { AdminSettings } from './admin-options.ts'
+import { leastTokenChars, type NamedToken, readTokenLine, readTokenText, rightNames } from './admin-token-line.ts'
 import type { Problem } from './problem.ts'
 import { type Provided, spotOf } from './provided.ts'
 
-/** A shorter token could be guessed. */
-const leastTokenChars = 16
-
 export const newToken = 'openssl rand -hex 32 > token && chmod 600 token'
 
-/** What the holder of a token may do. */
-const rightNames: ReadonlySet<string> = new Set(['read', 'act', 'configure'])
 /** More lines are no file of tokens. */
 const mostTokens = 100
-
-/** A token with the names of its rights. */
-export interface NamedToken {
-  readonly token: string
-  readonly rights: readonly string[]
-}
 
 /**
  * The tokens in a file, one a line, each with its rights behind it: `TOKEN read,act`. A token alone has all rights. Lines
@@ -36,22 +26,37 @@ export function readAdminTokens(
   }
   const tokens: NamedToken[] = []
   for (const [at, line] of text.split(/\r?\n/).entries()) {
-    const [token = '', rights, ...more] = line.trim().split(/\s+/)
-    if (token === '' || token.startsWith('#')) continue
-    if (token.length < leastTokenChars || !/^[\u0021-\u007e]+$/.test(token))
+    const shown = line.trim()
+    if (shown === '' || shown.startsWith('#')) continue
+    const read = readTokenText(shown)
+    if (read === 'token')
       return {
         fault: `holds fewer than ${leastTokenChars} characters, or others than visible ASCII, in line ${at + 1}`,
       }
-    const names = rights === undefined ? [...rightNames] : rights.split(',')
-    if (more.length > 0 || !names.every((name) => rightNames.has(name)))
+    if (read === 'rights')
       return { fault: `has something else than ${[...rightNames].join(', ')} behind the token in line ${at + 1}` }
-    if (tokens.some((one) => one.token === token)) return { fault: `has the token of line ${at + 1} twice` }
-    tokens.push({ token, rights: names })
+    if (tokens.some(({ token }) => token === read.token)) return { fault: `has the token of line ${at + 1} twice` }
+    tokens.push(read)
   }
   const [first, ...others] = tokens
   if (!first) return { fault: `holds fewer than ${leastTokenChars} characters, or others than visible ASCII` }
   if (tokens.length > mostTokens) return { fault: `holds more than ${mostTokens} tokens` }
   return { tokens: [first, ...others] }
+}
+
+/**
+ * The tokens of the file and of the settings; none if neither is given. Or why they cannot be used: a sentence without any of
+ * them.
+ */
+export function givenTokens({
+  tokenFile,
+  tokens,
+}: Pick<AdminSettings, 'tokenFile' | 'tokens'>): readonly NamedToken[] | { readonly fault: string } {
+  const ofFile = tokenFile === undefined ? { tokens: [] } : readAdminTokens(tokenFile)
+  if ('fault' in ofFile) return { fault: `the file of the tokens, ${tokenFile}, ${ofFile.fault}` }
+  const all = [...ofFile.tokens, ...tokens.flatMap((line) => readTokenLine(line) ?? [])]
+  const twice = new Set(all.map(({ token }) => token)).size < all.length
+  return twice ? { fault: 'a token is given twice, in admin.tokens or in the file of admin.tokenFile' } : all
 }
 
 /**

@@ -63,7 +63,7 @@ export function load(typed: Typed, machine: Environment): Loaded {
   const quote = (path: string): string | undefined => provided.get(path)?.quote
   // A file that cannot be read ends the command when it opens the address.
   warnings.push(...tokenFileProblems(admin, provided).warnings)
-  const secretValues = secretsOfSettings(settings)
+  const secretValues = secretsOfSettings(settings, admin)
   return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues, warnings, missing: [] }
 }
 

@@ -1,5 +1,7 @@
 /** The secrets in values of options that may have some (`secretIn` of base/option.ts). Pure. */
 import type { Option } from '../base/option.ts'
+import type { AdminSettings } from './admin-options.ts'
+import { readTokenLine } from './admin-token-line.ts'
 import { schema } from './schema.ts'
 import type { Settings } from './settings.ts'
 
@@ -22,7 +24,15 @@ export function shownValue(option: Option, value: unknown): string {
 }
 
 /** All secrets of settings. */
-export function secretsOfSettings({ auth, policy }: Pick<Settings, 'auth' | 'policy'>): string[] {
+export function secretsOfSettings(
+  settings: Pick<Settings, 'auth' | 'policy'>,
+  admin: Pick<AdminSettings, 'tokens'>,
+): string[] {
+  const tokens = admin.tokens.flatMap((line) => readTokenLine(line)?.token ?? [])
+  return [...secretsOfModules(settings), ...tokens]
+}
+
+function secretsOfModules({ auth, policy }: Pick<Settings, 'auth' | 'policy'>): string[] {
   const values = new Map<string, unknown>(
     Object.entries({ auth, policy }).flatMap(([module, slice]) =>
       Object.entries(slice).map(([key, value]) => [`${module}.${key}`, value]),

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runs } from '../children/processes.ts'
-import { runtimeFolder } from '../support/door.ts'
+import { askAt, runtimeFolder } from '../support/door.ts'
 import { eventually } from '../support/eventually.ts'
 import { echoLegacy, mcplexForTest } from '../support/mcplex.ts'
 
@@ -32,6 +32,37 @@ test('what the file has by then is in force, and what is wrong changes nothing',
   expect(refused.stderr).toContain('the file is on the machine of that mcplex')
   expect((await place.run('upstreams', '--admin', url)).stdout).toMatch(/^two +stdio/m)
 })
+
+test(
+  'tokens of the file and of its variables are replaced by a reload, and shown nowhere',
+  { timeout: 60_000 },
+  async () => {
+    const place = runtimeFolder()
+    onTestFinished(() => place.remove())
+    const [file, secret] = ['mcplex.json', 'secret'].map((name) => join(place.folder, '..', name))
+    if (file === undefined || secret === undefined) throw new Error('no path')
+    const [before, after, scrape] = ['token-before-the-reload', 'token-after-the-reload', 'token-of-the-figures']
+    const settings = { tokens: ['${file:./secret}', '${SCRAPE_TOKEN} read'] }
+    writeFileSync(secret, `${before}\n`, { mode: 0o600 })
+    writeFileSync(file, JSON.stringify({ ...(JSON.parse(fileOf(['one'])) as object), admin: settings }))
+    const env = { ...place.env, SCRAPE_TOKEN: scrape }
+    const mcplex = await mcplexForTest({ env, file, options: ['--admin', '127.0.0.1:0'] })
+    const { url = '', token } = place.placesOf(mcplex.pid)
+    expect(token).toBeUndefined()
+    const statusOf = async (path: string, own: string, method = 'GET'): Promise<number> =>
+      (await askAt(url, path, { method, headers: { Authorization: `Bearer ${own}` } })).status
+    expect([await statusOf('/metrics', scrape), await statusOf('/api/v1/drain', scrape, 'POST')]).toEqual([200, 403])
+    expect([await statusOf('/api/v1/instance', before), await statusOf('/api/v1/instance', after)]).toEqual([200, 401])
+
+    writeFileSync(secret, `${after}\n`, { mode: 0o600 })
+    await eventually('the other token is accepted', async () => (await statusOf('/api/v1/instance', after)) === 200)
+    expect([await statusOf('/api/v1/instance', before), await statusOf('/metrics', scrape)]).toEqual([401, 200])
+    const said = JSON.stringify(mcplex.log)
+    expect(said).toContain('the tokens for operators were read again')
+    for (const one of [before, after, scrape]) expect(said).not.toContain(one)
+    expect(said).not.toContain('needs_restart')
+  },
+)
 
 test(
   'two signals end an mcplex whose reload waits for a server, and the verb says so',

@@ -64,7 +64,7 @@ export function loadFile(
     assemble(complete, problems, machine),
   )
   const token = tokenFileProblems(admin, provided.values)
-  const secretValues = [...file.secretValues, ...secretsOfSettings(settings)]
+  const secretValues = [...file.secretValues, ...secretsOfSettings(settings, admin)]
   return {
     settings: Object.freeze(settings),
     log,

@@ -2,6 +2,7 @@
 import type { Option } from '../../base/option.ts'
 import { maskCommand, maskWord } from '../../base/mask-command.ts'
 import { SecretValues } from '../../base/secret-values.ts'
+import { reloadedAdminKeys } from '../admin-options.ts'
 import type { ProvidedValue } from '../provided.ts'
 import { writeValue } from '../read-option.ts'
 import { schema } from '../schema.ts'
@@ -35,7 +36,13 @@ export function resolvedValues({ settings, log, clients, admin, provided, secret
   const general = schema
     .filter(({ module }) => module !== 'upstream')
     .map(({ module, key, path, option }) =>
-      resolved(path, option, memberOf(slices[module], key), provided.values.get(`${module}.${key}`), module !== 'auth'),
+      resolved(
+        path,
+        option,
+        memberOf(slices[module], key),
+        provided.values.get(`${module}.${key}`),
+        !isReloaded(module, key),
+      ),
     )
   const upstreams = Object.entries(settings.upstreams).flatMap(([name, setup]) => {
     const own = provided.upstreams.get(name)?.values
@@ -62,6 +69,11 @@ export function resolvedValues({ settings, log, clients, admin, provided, secret
     }),
   )
   return [...general, ...upstreams, ...endpoints, ...tenants]
+}
+
+/** Whether a reload takes over an option that is no upstream's, endpoint's or tenant's. */
+function isReloaded(module: string, key: string): boolean {
+  return module === 'auth' || (module === 'admin' && reloadedAdminKeys.has(key))
 }
 
 function shown(option: Option, value: unknown, secrets: SecretValues): string {

@@ -7,6 +7,7 @@ import { type Clock, wallMs } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import type { SecretValues } from '../../../base/secret-values.ts'
 import { type FilesStamp, watchFiles } from '../../../base/watch-files.ts'
+import { reloadedAdminKeys } from '../../../config/admin-options.ts'
 import { ConfigError } from '../../../config/problem.ts'
 import type { Loaded } from '../../../config/load.ts'
 import { schema } from '../../../config/schema.ts'
@@ -37,6 +38,8 @@ export interface ReloadingNeeds {
   readonly secretValues: SecretValues
   readonly clock: Clock
   readonly log: Log
+  /** Settings are in force. */
+  readonly took: (now: Loaded) => void
   /** Told of each beginning and each result, but for those that a newer reload has replaced. */
   readonly told: (what: Pick<RunningInstance, 'reload' | 'reloads'>) => void
 }
@@ -58,7 +61,7 @@ const settleMs = 200
 const maxReadings = 8
 
 export function startReloading(needs: ReloadingNeeds): Reloading {
-  const { source, gateway, loaded, secretValues, clock, log, told } = needs
+  const { source, gateway, loaded, secretValues, clock, log, took, told } = needs
   let current = loaded
   let reloads = 0
   let lastResult: Pick<RunningInstance, 'reload'> = {}
@@ -110,6 +113,7 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
       if (needsRestart.length > 0) log.warn({ needs_restart: needsRestart }, 'some changes need a restart')
       const before = current
       current = next
+      took(next)
       const found = changeOf(report, needsRestart, before, next)
       for (const one of found.renamed) log.warn({ ...one }, 'the tools of an upstream have other names now')
       const result = resultOf(found, because)
@@ -155,7 +159,10 @@ function pathOf(name: string): string {
 function ofCommand(atStart: Loaded, next: Loaded): string[] {
   return (['log', 'clients', 'admin'] as const).flatMap((module) => {
     const before = new Map<string, unknown>(Object.entries(atStart[module]))
-    const changed = Object.entries(next[module]).filter(([key, value]) => !isDeepStrictEqual(before.get(key), value))
+    const changed = Object.entries(next[module]).filter(
+      ([key, value]) =>
+        !(module === 'admin' && reloadedAdminKeys.has(key)) && !isDeepStrictEqual(before.get(key), value),
+    )
     return changed.map(([key]) => `${module}.${key}`)
   })
 }

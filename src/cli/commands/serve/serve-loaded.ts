@@ -177,7 +177,12 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, answer) : undefined
       const inForce = (): Settings => reloading?.settings() ?? settings
       const told = keepRuntimeFile({ instance, write: (now) => rewrite?.(now), gateway, settings: inForce })
-      reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, told })
+      reloading =
+        source &&
+        startReloading({
+          ...{ source, gateway, loaded, secretValues, clock, log, told },
+          took: ({ admin: next }) => admin?.take(next),
+        })
       if (serving.watch)
         unwatch = watchModules({
           gateway,
