@@ -101,6 +101,8 @@ export interface CallEnded {
   /** The tool or prompt that was called for: a name that the server lists, or `unknown`. */
   tool: string | undefined
   tenant: string
+  /** For listeners that the tenant allows to know it; no metric has it. */
+  subject: string
   session: string | undefined
   /** What the client calls itself, at most 128 characters of it. */
   client: string | undefined

@@ -2,6 +2,9 @@ import { Writable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
+import { fillSettings } from '../config/assemble.ts'
+import { thisMachine } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
 import { createLog, prettyLines } from './log.ts'
 import { logEvents } from './log-events.ts'
 
@@ -16,6 +19,7 @@ const call = {
   method: 'tools/call',
   tool: 'echo',
   tenant: 'default',
+  subject: 'ann@example.com',
   session,
   era: 'stateless',
   client: 'c',
@@ -26,6 +30,8 @@ const call = {
   durationMs: 1.5,
   queueMs: 1,
 }
+
+const noTenants = (): Settings['tenants'] => ({})
 
 describe('the log', () => {
   test('shows a session id only as eight characters of its hash', () => {
@@ -74,7 +80,7 @@ describe('events in the log', () => {
   test('are one line for a session that begins, a call, and a session that ends', () => {
     const { lines, stream } = collect()
     const events = createEvents()
-    logEvents(events, createLog('info', stream), manualClock())
+    logEvents(events, createLog('info', stream), manualClock(), noTenants)
     events.emit('sessionOpened', { session, tenant: 'default', version: 'v', client: 'c', clientVersion: '1' })
     events.emit('callEnded', call)
     events.emit('sessionEnded', {
@@ -108,7 +114,7 @@ describe('events in the log', () => {
     const { lines, stream } = collect()
     const events = createEvents()
     const clock = manualClock()
-    logEvents(events, createLog('info', stream), clock)
+    logEvents(events, createLog('info', stream), clock, noTenants)
     for (let count = 0; count < 250; count++) events.emit('callEnded', call)
     events.emit('callEnded', { ...call, status: 'upstream_timeout' })
     expect(lines.filter((line) => line['msg'] === 'call')).toHaveLength(100)
@@ -122,8 +128,61 @@ describe('events in the log', () => {
   test('are no longer logged after the end', () => {
     const { lines, stream } = collect()
     const events = createEvents()
-    logEvents(events, createLog('info', stream), manualClock())()
+    logEvents(events, createLog('info', stream), manualClock(), noTenants)()
     events.emit('callEnded', call)
     expect(lines).toEqual([])
+  })
+
+  describe('of a tenant', () => {
+    type Policy = Partial<Settings['tenants'][string]>
+    const said = (policies: Record<string, Policy>): Array<Record<string, unknown>> => {
+      const { lines, stream } = collect()
+      const events = createEvents()
+      const { tenants } = fillSettings({ upstreams: { one: { command: 'x' } }, tenants: policies }, thisMachine())
+      logEvents(events, createLog('info', stream), manualClock(), () => tenants)
+      for (const tenant of ['acme', 'globex']) {
+        events.emit('sessionOpened', { session, tenant, version: 'v', client: 'c', clientVersion: '1' })
+        events.emit('callEnded', { ...call, tenant })
+        events.emit('callEnded', { ...call, tenant, subject: 'bob@example.com' })
+        events.emit('callEnded', { ...call, tenant, status: 'tool_error' })
+        events.emit('refused', { code: 'rate_limited', tenant, client: 'c', requestId: 'q' })
+      }
+      return lines
+    }
+    const of = (lines: ReadonlyArray<Record<string, unknown>>, tenant: string): unknown[] =>
+      lines.filter((line) => line['tenant'] === tenant).map(({ msg }) => msg)
+
+    test('have no subject and no payload, whatever the level', () => {
+      const lines = said({ acme: { upstreams: ['*'] }, globex: { upstreams: ['*'] } })
+      expect(of(lines, 'acme')).toEqual(['session begins', 'call', 'call', 'call failed', 'refused'])
+      expect(JSON.stringify(lines)).not.toContain('example.com')
+    })
+
+    test('are those that its settings allow, and others have theirs', () => {
+      const off = said({ acme: { logCalls: 'off' }, globex: { logCalls: 'failed' } })
+      expect([of(off, 'acme'), of(off, 'globex')]).toEqual([[], ['call failed', 'refused']])
+    })
+
+    test('of one without a name in the settings are those of default', () => {
+      expect(of(said({ default: { logCalls: 'off' } }), 'globex')).toEqual([])
+    })
+
+    test('have no names of tools and clients if it says so', () => {
+      const lines = said({ acme: { logNames: false }, globex: {} })
+      const [acme, globex] = ['acme', 'globex'].map((one) => lines.filter(({ tenant }) => tenant === one))
+      expect(acme?.filter((line) => 'tool' in line || 'client' in line)).toEqual([])
+      expect(acme?.[1]).toMatchObject({ method: 'tools/call', upstream: 'server' })
+      expect(globex?.[1]).toMatchObject({ tool: 'echo', client: 'c/1' })
+    })
+
+    test('tell subjects by name or apart, never the same for two tenants', () => {
+      const lines = said({ acme: { logSubject: 'hashed' }, globex: { logSubject: 'plain' } })
+      const subjects = (tenant: string): unknown[] =>
+        lines.flatMap((line) => (line['tenant'] === tenant && 'subject' in line ? [line['subject']] : []))
+      expect(subjects('globex')).toEqual(['ann@example.com', 'bob@example.com', 'ann@example.com'])
+      const [ann, bob, again] = subjects('acme')
+      expect([ann === again, ann === bob]).toEqual([true, false])
+      expect(ann).toMatch(/^[0-9a-f]{12}$/)
+    })
   })
 })

@@ -88,6 +88,7 @@ function callInWords(record: LogRecord): string {
     session === '' ? era : `session ${session}`,
     upstreamEra === '' || upstreamEra === era ? '' : `${upstreamEra} server`,
     tenantOf(record),
+    text(record, 'subject') === '' ? '' : `subject ${text(record, 'subject')}`,
   )
 }
 

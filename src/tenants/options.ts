@@ -46,6 +46,12 @@ export interface TenantSettings {
   readonly quota: readonly string[]
   /** Whether limits are only counted and logged. */
   readonly dryRun: boolean
+  /** Which lines of its sessions and calls the log has; the metrics count all. */
+  readonly logCalls: 'all' | 'failed' | 'off'
+  /** Whether they have the names of tools, prompts and clients. */
+  readonly logNames: boolean
+  /** Whether they have the subject of a call: a user, or the holder of a key. */
+  readonly logSubject: 'no' | 'hashed' | 'plain'
 }
 
 const names: Shape = {
@@ -252,5 +258,30 @@ export const tenantOptions: OptionTable<TenantSettings> = {
       'Refuses nothing by rates and quotas of the tenant: what would be refused is counted (`would_refuse`) and logged.',
     default: false,
     why: 'A limit is enforced unless you say that you only try it out.',
+  },
+  logCalls: {
+    kind: 'choice',
+    member: 'log.calls',
+    about:
+      'Which sessions and calls of the tenant have lines in the log: `all`, `failed` (calls that failed, and refusals), or `off`. The metrics count all of them, and `mcplex errors` has all errors.',
+    choices: ['all', 'failed', 'off'],
+    default: 'all',
+    why: 'A line for each call shows what happens. A contract with a customer may ask for fewer.',
+  },
+  logNames: {
+    kind: 'switch',
+    member: 'log.names',
+    about: 'Whether these lines have the names of tools and prompts, and what clients call themselves.',
+    default: true,
+    why: 'They are names that servers list, and of programs. What is called for may still tell too much of a person.',
+  },
+  logSubject: {
+    kind: 'choice',
+    member: 'log.subject',
+    about:
+      'Whether the line of a call has its subject (the user, or the holder of a key): `no`, `plain`, or `hashed`, which tells subjects apart until mcplex restarts, and does not say who they are.',
+    choices: ['no', 'hashed', 'plain'],
+    default: 'no',
+    why: 'Subjects are often names or addresses of people: they are in the log only if you want them there.',
   },
 }

@@ -10,6 +10,7 @@ const call: CallEnded = {
   method: 'tools/call',
   tool: 'echo',
   tenant: 't',
+  subject: 'ann',
   session: undefined,
   client: 'c',
   clientVersion: '1',

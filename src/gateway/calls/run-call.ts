@@ -156,6 +156,7 @@ class RunningCall implements Reply, TrackedCall {
       method,
       tool,
       tenant: call.principal.tenant,
+      subject: call.principal.subject,
       session,
       client: clientName(call),
       clientVersion: clientVersion(call),

@@ -116,7 +116,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   // With --json, programs read stdout.
   const { giveBack } = takeStdout(stderr)
   const gateway = composed(settings, log)
-  const quiet = logEvents(gateway.events, log, clock)
+  const quiet = logEvents(gateway.events, log, clock, () => (reloading?.settings() ?? settings).tenants)
   let listener: HttpListener | undefined
   let admin: OpenedAdmin | undefined
   try {

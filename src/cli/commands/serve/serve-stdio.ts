@@ -75,7 +75,7 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
   const { stdout, giveBack } = takeStdout(stderr)
   const settings = forOneClient(loaded)
   const gateway = composeGateway({ settings, log, clock, hasOneClient: true })
-  const quiet = logEvents(gateway.events, log, clock)
+  const quiet = logEvents(gateway.events, log, clock, () => settings.tenants)
   const bug = firstBug(log)
   const servers = serversIn(settings)
   log.info({ ...servers }, servers.upstreams ? 'starting the servers' : 'starting the server')
