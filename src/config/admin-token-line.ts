@@ -13,10 +13,10 @@ export interface NamedToken {
 }
 
 /** What is wrong with a text that is no token, or has something else behind it. */
-export type TokenFault = 'token' | 'rights'
+type AdminTokenFault = 'token' | 'rights'
 
 /** Without rights behind it, a token has all. */
-export function readTokenText(text: string): NamedToken | TokenFault {
+export function readTokenText(text: string): NamedToken | AdminTokenFault {
   const [token = '', rights, ...more] = text.trim().split(/\s+/)
   if (token.length < leastTokenChars || !/^[\u0021-\u007e]+$/.test(token)) return 'token'
   const names = rights === undefined ? [...rightNames] : rights.split(/[,+]/)
