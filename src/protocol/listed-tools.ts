@@ -27,6 +27,15 @@ export function summarizeTools({ value, text }: RawObject): ListedTools {
   return { names, count: tools.length, hash: contentId([text]).slice(0, hashChars) }
 }
 
+/** What one takes in memory besides its names, and a name besides its characters, in bytes: as measured, rounded up. */
+const listedBytes = 160
+const nameBytes = 24
+
+/** What is kept of a list, in bytes. Names are of ASCII, as the specification has them. [2025-11-25 tools, names] */
+export function bytesOfListed({ names }: ListedTools): number {
+  return names.reduce((sum, name) => sum + nameBytes + name.length, listedBytes)
+}
+
 /** The pages of a list as one. */
 export function joinListed(pages: readonly ListedTools[]): ListedTools | undefined {
   const [first, ...others] = pages

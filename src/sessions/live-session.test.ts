@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { Cancel } from '../base/cancel.ts'
 import { manualClock } from '../base/clock.ts'
+import type { ListedTools } from '../protocol/listed-tools.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
 import { createLease } from '../base/lease.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
@@ -149,4 +150,26 @@ test('an older record does not replace a newer one, and memory follows the subsc
   expect(withTwo).toBeGreaterThan(before)
   liveSession.takeOver({ ...session, uris: [] }, 2)
   expect([liveSession.session.uris, liveSession.recordVersion, heldBytes()]).toEqual([['a:b', 'c:d'], 3, withTwo])
+})
+
+test('what its client was shown of tools is counted, given back at the end, and bounded', () => {
+  const { liveSession, heldBytes } = fixture()
+  const before = heldBytes()
+  const page = (count: number, chars: number): ListedTools => ({
+    names: Array.from({ length: count }, () => 'n'.repeat(chars)),
+    count,
+    hash: 'h'.repeat(12),
+  })
+  liveSession.noteListed(page(100, 128), false)
+  const counted = heldBytes() - before
+  expect(counted).toBeGreaterThan(12_800)
+  // A further page adds nothing to the first hundred names, and a shorter list gives back.
+  liveSession.noteListed(page(100, 128), true)
+  expect([heldBytes() - before, liveSession.listedTools?.count]).toEqual([counted, 200])
+  liveSession.noteListed(page(1, 4), false)
+  expect(heldBytes() - before).toBeLessThan(300)
+  liveSession.end()
+  expect(heldBytes()).toBe(0)
+  liveSession.noteListed(page(100, 128), false)
+  expect(heldBytes()).toBe(0)
 })

@@ -9,7 +9,7 @@ import type { Lease } from '../base/lease.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
 import type { EraName, Filter } from '../protocol/call.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
-import { joinListed, type ListedTools } from '../protocol/listed-tools.ts'
+import { bytesOfListed, joinListed, type ListedTools } from '../protocol/listed-tools.ts'
 import type { PastCall } from '../protocol/past-call.ts'
 import { CallHistory } from './call-history.ts'
 import type { Liveness } from './liveness.ts'
@@ -166,7 +166,14 @@ export class LiveSession {
 
   /** Its client is shown a page of the list of tools. @param isFurther whether it goes on with the pages before */
   noteListed(page: ListedTools, isFurther: boolean): void {
-    this.#listed = isFurther && this.#listed ? joinListed([this.#listed, page]) : page
+    if (this.#ended) return
+    const before = this.#listed
+    const now = (isFurther && before ? joinListed([before, page]) : page) ?? page
+    const more = bytesOfListed(now) - (before ? bytesOfListed(before) : 0)
+    // Sessions may share it, but each may be the last one that keeps it. Without room, operators are told nothing new.
+    if (more > 0 && this.memory.take(more) !== 'reserved') return
+    if (more < 0) this.memory.release(-more)
+    this.#listed = now
   }
 
   /** The last of the calls that have not ended with `ok`. */
