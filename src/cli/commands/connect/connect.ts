@@ -13,6 +13,7 @@ import type { Denied } from '../../../client/client-context.ts'
 import { createStdioServer, type StdioServer } from '../../../transports/stdio/stdio-server.ts'
 import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
+import { consoleToLog } from '../../console-to-log.ts'
 import type { Outputs } from '../../outputs.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
@@ -49,6 +50,7 @@ export async function connect(
   const settings = loadBridge(new Map(memory === undefined ? [] : [['memory', [memory]]]), machine)
   const secretValues = new SecretValues()
   const { log } = openRunContext(outputOptions, settings.log, machine, stderr, secretValues)
+  const giveConsoleBack = consoleToLog(log)
   const key = await givenKey({ keyEnv, keyFile }, machine, log, (value) => secretValues.replace([value]))
   tellPeople(stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
@@ -100,6 +102,7 @@ export async function connect(
   } finally {
     await Promise.race([stdioServer.close(), pause(clock, partingMs)])
     awake.stop()
+    giveConsoleBack()
   }
 }
 
