@@ -89,6 +89,8 @@ beforeAll(async () => {
           team: { args: [echoLegacy], mode: 'tenant' },
           all: { args: [echoLegacy], mode: 'shared' },
         }),
+        // A busy machine must not have sessions refused here.
+        limits: { hasOverloadSteps: false },
         tenants: {
           red: tenant,
           blue: tenant,
@@ -256,6 +258,29 @@ test('what was started for a tenant alone goes with it, also where its own calle
     false,
     'again',
   ])
+})
+
+test('clients that vanish during a purge, and streams that nobody reads, keep nothing of their tenant', async () => {
+  const [unread, vanishing] = await Promise.all(['own', 'own'].map((name) => openSession(urlOf('grey', name))))
+  if (!unread || !vanishing) throw new Error('no session')
+  const stream = await unread.listen(undefined, { unread: true })
+  const flood = await unread.call('slow', { ms: 600_000, steps: 10_000 }, { progressToken: 'p', unread: true })
+  const gone = [
+    await vanishing.listen(),
+    await vanishing.call('slow', { ms: 600_000, steps: 600 }, { progressToken: 'p' }),
+  ]
+  const purging = askAt(door, '/api/v1/tenants/grey/purge', { method: 'POST' })
+  for (const one of gone) one.cut()
+  const purged = await purging
+  expect([purged.status, purged.body]).toMatchObject([200, { tenant: 'grey', calls: 2 }])
+  expect(await all('/api/v1/sessions?tenant=grey')).toMatchObject({ total: 0 })
+  expect(await all('/api/v1/tenants/grey')).toMatchObject({ clients: 0, calls: 0 })
+  // What was never read has ended as well, and holds neither a place nor memory.
+  for (const one of [stream, flood]) one.read()
+  await Promise.all([stream.over, flood.over])
+  const again = await openSession(urlOf('grey', 'own'))
+  expect(await again.text('echo', { text: 'again' })).toBe('again')
+  await again.end()
 })
 
 test('a store that fails is told, and all else is deleted', async () => {
