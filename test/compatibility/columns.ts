@@ -8,6 +8,8 @@ export interface Column {
   /** The server by name, with a mark where the operator has said a word. */
   readonly server: string
   readonly speaks: 'old' | 'new' | 'dual'
+  /** The major of the SDK whose object it is, in a module; else it is a program. */
+  readonly sdk?: 1 | 2
   /** Options of `serve`. */
   readonly options: readonly string[]
 }
@@ -19,3 +21,12 @@ export const columns: readonly Column[] = clients.flatMap((client): Column[] => 
   const options = ['--stateless', 'principal']
   return [...plain, ...(['old', 'dual'] as const).map((speaks) => ({ client, server: `${speaks} †`, speaks, options }))]
 })
+
+/** Every client before modules, whose server objects speak the era with sessions. */
+export const moduleColumns: readonly Column[] = clients.flatMap((client) =>
+  ([1, 2] as const).map((sdk): Column => {
+    const isStateless = client === stateless
+    const options = isStateless ? ['--stateless', 'principal'] : []
+    return { client, server: `SDK ${sdk}${isStateless ? ' †' : ''}`, speaks: 'old', sdk, options }
+  }),
+)

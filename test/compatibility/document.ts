@@ -4,8 +4,8 @@
  */
 import { format, resolveConfig } from 'prettier'
 import { features } from './features/all.ts'
-import { columns } from './columns.ts'
-import { transportNames } from './lanes.ts'
+import { type Column, columns, moduleColumns } from './columns.ts'
+import { moduleTransportNames, transportNames } from './lanes.ts'
 
 export interface Cell {
   readonly section: string
@@ -35,15 +35,23 @@ a process where each session has its own ([why](decisions/0025-stateless-clients
 - **–**: there is nothing to be had: the revision of the client or the server has no such thing. That was tried, too.
 `
 
+const modulesHead = `The tables below have a server of the era with sessions as a [module](tools.md): as an object of each major of the official SDK, in the
+process of mcplex. What it does is what **old** does above, as far as the SDK lets it through.`
+
 /** The document, formatted as the others. */
 export async function compatibilityDocument(cells: readonly Cell[]): Promise<string> {
   const reasons = createReasons()
-  const tables = groups(cells).map((group) => tableOf(group, cells, reasons))
+  const tables = (all: readonly Column[], names: readonly string[]): string[] =>
+    groups(all, names, cells).map((group) => tableOf(all, group, cells, reasons))
+  const programs = tables(columns, transportNames)
+  const modules = tables(moduleColumns, moduleTransportNames)
   const counts = (word: string): number => cells.filter(({ verdict }) => verdict.split(':')[0] === word).length
   const text = [
     head,
     `${cells.length} cells: ${counts('works')} work, ${counts('refused')} are refused with a reason, in ${counts('-')} there is nothing to be had.`,
-    ...tables,
+    ...programs,
+    modulesHead,
+    ...modules,
     '## The letters',
     reasons.listed(),
   ].join('\n\n')
@@ -54,12 +62,16 @@ const keyOf = ({ name, client, server, transport }: Omit<Cell, 'section' | 'verd
   [name, client, server, transport].join('|')
 
 /** Transports over which everything comes to the same, together; in the order in which they are named first. */
-function groups(cells: readonly Cell[]): readonly (readonly string[])[] {
+function groups(
+  shown: readonly Column[],
+  names: readonly string[],
+  cells: readonly Cell[],
+): readonly (readonly string[])[] {
   const verdicts = new Map(cells.map((cell) => [keyOf(cell), cell.verdict]))
   const same = new Map<string, string[]>()
-  for (const transport of transportNames) {
-    const all = columns.flatMap((column) =>
-      features.map(({ name }) => verdicts.get(keyOf({ name, ...column, transport })) ?? ''),
+  for (const transport of names) {
+    const all = shown.flatMap((column) =>
+      features.map(({ name }) => verdicts.get(keyOf({ ...column, name, transport })) ?? ''),
     )
     const key = all.join('\n')
     same.set(key, [...(same.get(key) ?? []), transport])
@@ -67,23 +79,28 @@ function groups(cells: readonly Cell[]): readonly (readonly string[])[] {
   return [...same.values()]
 }
 
-function tableOf(transports: readonly string[], cells: readonly Cell[], reasons: Reasons): string {
+function tableOf(
+  shown: readonly Column[],
+  transports: readonly string[],
+  cells: readonly Cell[],
+  reasons: Reasons,
+): string {
   const [transport = ''] = transports
   const verdicts = new Map(cells.map((cell) => [keyOf(cell), cell.verdict]))
   const row = (name: string): string => {
-    const words = columns.map((column) => reasons.word(verdicts.get(keyOf({ name, ...column, transport })) ?? ''))
+    const words = shown.map((column) => reasons.word(verdicts.get(keyOf({ name, ...column, transport })) ?? ''))
     return `| ${[name, ...words].join(' | ')} |`
   }
   const lines = [
-    `## ${transports.join(', ')}`,
+    `## ${shown === moduleColumns ? 'A module, over ' : ''}${transports.join(', ')}`,
     '',
-    `| client | ${columns.map(({ client }) => client).join(' | ')} |`,
-    `| --- |${columns.map(() => ' --- |').join('')}`,
-    `| **server** | ${columns.map(({ server }) => server).join(' | ')} |`,
+    `| client | ${shown.map(({ client }) => client).join(' | ')} |`,
+    `| --- |${shown.map(() => ' --- |').join('')}`,
+    `| **server** | ${shown.map(({ server }) => server).join(' | ')} |`,
   ]
   let section = ''
   for (const feature of features) {
-    if (feature.section !== section) lines.push(`| **${feature.section}** |${columns.map(() => ' |').join('')}`)
+    if (feature.section !== section) lines.push(`| **${feature.section}** |${shown.map(() => ' |').join('')}`)
     section = feature.section
     lines.push(row(feature.name))
   }

@@ -1,14 +1,15 @@
 /** The running mcplexes behind the table: one for each server and front, begun when first needed. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { askAt, runtimeFolder } from '../support/door.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Mcplex, startMcplex } from '../support/mcplex.ts'
+import { type Mcplex, type Started, startMcplex } from '../support/mcplex.ts'
 import { isOfSlowMachine } from '../support/slow-machine.ts'
 import type { Column } from './columns.ts'
 
-const program = join(import.meta.dirname, 'server', 'server.mjs')
+const servers = join(import.meta.dirname, 'server')
+const program = join(servers, 'server.mjs')
 
 /** A slow machine needs long to end many at once. */
 const endsWithinMs = 60_000
@@ -30,13 +31,16 @@ export interface End {
 
 export interface Instances {
   of(column: Column, front: Front): Promise<Instance>
-  /** The server and its flags. */
-  behind(column: Column): readonly string[]
+  /** The server and its flags, or the file that names the module. */
+  behind(column: Column): Behind
   /** Runs `work` with a mcplex that serves no other client, before a process that has served none. */
   alone<Value>(work: (quiet: Pick<Instances, 'of' | 'behind'>) => Promise<Value>): Promise<Value>
   /** Ends them, and gives how each ended. */
   end(): Promise<readonly End[]>
 }
+
+/** As mcplex is told of it, and the variables of the server. */
+type Behind = Pick<Started, 'server' | 'file'> & { readonly env: Readonly<Record<string, string>> }
 
 type Running = Instance & { readonly mcplex: Mcplex; readonly door: string }
 
@@ -48,15 +52,22 @@ export function createInstances(): Instances {
   /** Those that a client has for itself and has left, by server and front. */
   const free = new Map<string, string[]>()
 
-  const behind = ({ speaks }: Column): readonly string[] => [program, `--speaks=${speaks}`, `--notes=${notes}`]
+  const behind = ({ speaks, sdk }: Column): Behind => {
+    if (sdk === undefined) return { server: [program, `--speaks=${speaks}`, `--notes=${notes}`], env: {} }
+    const file = join(folder, `sdk-${sdk}.json`)
+    const upstreams = { server: { module: join(servers, `module-v${sdk}.mjs`) } }
+    writeFileSync(file, JSON.stringify({ version: 1, upstreams }))
+    return { file, env: { FEATURE_NOTES: notes } }
+  }
 
   const start = async (key: string, column: Column, front: Front): Promise<Running> => {
     const socketPath = join(folder, `${key.replaceAll(/\W/g, '-')}.sock`)
     const options = front === 'socket' ? ['--socket', socketPath] : []
+    const { env, ...server } = behind(column)
     const mcplex = await startMcplex({
-      server: behind(column),
+      ...server,
       options: ['--log-level', 'warn', ...column.options, ...options],
-      env: place.env,
+      env: { ...place.env, ...env },
     })
     const door = place.placesOf(mcplex.pid).socket
     return front === 'socket'

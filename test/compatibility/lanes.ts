@@ -1,7 +1,7 @@
 /** Every client with every server over every transport that it can use. */
 import { join } from 'node:path'
 import { capabilitiesOf } from './answers.ts'
-import { type Column, columns, stateless } from './columns.ts'
+import { type Column, columns, moduleColumns, stateless } from './columns.ts'
 import { endsWithCall, isShared, type Lane } from './features/feature.ts'
 import type { Instances } from './instances.ts'
 import { connectTestClient, type TestClient } from './test-client.ts'
@@ -53,8 +53,11 @@ const transports: readonly Transport[] = [
     name: 'stdio',
     isShared: false,
     open(instances, column, onMessage) {
+      const { server = [], file, env } = instances.behind(column)
+      const [verb, behind] =
+        file === undefined ? ['serve', ['--', process.execPath, ...server]] : ['up', ['--config', file]]
       const options = ['--transport', 'stdio', '--log-level', 'warn', ...column.options]
-      return stdio([main, 'serve', ...options, '--', process.execPath, ...instances.behind(column)], onMessage)
+      return stdio([main, verb, ...options, ...behind], onMessage, env)
     },
   },
   {
@@ -70,13 +73,19 @@ const transports: readonly Transport[] = [
 const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
 export const transportNames: readonly string[] = transports.map(({ name }) => name)
 
+/** The transports over which modules are tried: what a transport does does not depend on the kind of a server. */
+export const moduleTransportNames: readonly string[] = ['HTTP/1.1', 'stdio']
+
 /** Every lane: a client, a server, and the transport between them. */
 export function lanesOf(instances: Instances): readonly Lane[] {
-  return transports.flatMap((transport) => columns.map((column) => laneOf(column, transport, instances)))
+  return transports.flatMap((transport) => {
+    const modules = moduleTransportNames.includes(transport.name) ? moduleColumns : []
+    return [...columns, ...modules].map((column) => laneOf(column, transport, instances))
+  })
 }
 
 function laneOf(column: Column, transport: Transport, instances: Instances): Lane {
-  const { client, server, speaks } = column
+  const { client, server, speaks, sdk } = column
   const own = client === stateless ? 'new' : 'old'
   const spoken = speaks === 'dual' ? own : speaks
   // One client alone is refused nothing; of several, those without a session would share a process.
@@ -91,6 +100,7 @@ function laneOf(column: Column, transport: Transport, instances: Instances): Lan
     server,
     transport: transport.name,
     spoken,
+    sdk,
     closed: transport.hasSessionsOnly === true && client === stateless ? 'transport' : wouldMeet ? 'server' : undefined,
     connect: (capabilities = capabilitiesOf(client)) => connectAt(instances, capabilities),
     async alone(testClient, work) {

@@ -63,6 +63,7 @@ async function laneOf(column: Column): Promise<Lane> {
     server,
     transport,
     spoken,
+    sdk: undefined,
     closed: undefined,
     connect: (capabilities = capabilitiesOf(client)) => connect(at, capabilities),
     async alone(testClient, work) {

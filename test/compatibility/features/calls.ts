@@ -17,6 +17,7 @@ import {
 
 const section = 'Calls'
 const asText = 'works: as text'
+const rounded = 'works: numbers as JavaScript has them'
 const unsaid = '-: a server of its era cannot say it'
 
 /** Content of a type that came with a revision: older clients get it as text. */
@@ -122,15 +123,16 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'Unknown members and numbers of any size',
-    async check(testClient) {
+    async check(testClient, { sdk }) {
       const since = testClient.received.length
       const { result } = await call(testClient, 'exact')
       same((result?.['_meta'] as JsonMap | undefined)?.['com.example/kept'], { a: [1, null] })
       const { text } = await testClient.told('the answer', since, (message) => message.result !== undefined)
+      if (sdk !== undefined && text.includes('12345678901234567000')) return rounded
       holds('the number as it was', text.includes('12345678901234567890'), text)
       return 'works'
     },
-    expected: always('works'),
+    expected: ({ sdk }) => (sdk === undefined ? 'works' : rounded),
   },
   {
     section,
@@ -182,6 +184,6 @@ export const calls: readonly Feature[] = [
       if (!endsWithCall(lane)) same(found, lane.transport)
       return endsWithCall(lane) && found === '' ? '-: a process for each call' : 'works'
     },
-    expected: (lane) => (endsWithCall(lane) ? '-: a process for each call' : 'works'),
+    expected: (lane) => (endsWithCall(lane) && lane.sdk === undefined ? '-: a process for each call' : 'works'),
   },
 ]

@@ -111,7 +111,7 @@ export const extensions: readonly Feature[] = [
       return client < '2025-11-25' ? unchanged : 'works'
     },
     expected: (lane) => {
-      if (lane.spoken === 'new') return notOffered
+      if (lane.spoken === 'new' || lane.sdk === 2) return notOffered
       if (isStateless(lane)) return awaited
       return lane.client < '2025-11-25' ? unchanged : 'works'
     },

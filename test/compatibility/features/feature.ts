@@ -13,6 +13,8 @@ export interface Lane {
   readonly transport: string
   /** The era that mcplex speaks with the server on behalf of this client. */
   readonly spoken: 'old' | 'new'
+  /** The major of the SDK if the server is a module, whose objects have variables in common. */
+  readonly sdk: 1 | 2 | undefined
   /** What refuses clients of this revision at the connection, if anything does. */
   readonly closed: 'transport' | 'server' | undefined
   /** Another client of the lane, which declares no more than this. Its end is the caller's. */

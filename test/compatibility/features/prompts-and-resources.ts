@@ -77,7 +77,7 @@ export const reading: readonly Feature[] = [
       same(error?.data?.['uri'], 'feature://nowhere')
       return `works: by \`${error?.code ?? 0}\``
     },
-    expected: (lane) => `works: by \`${isStateless(lane) ? -32602 : -32002}\``,
+    expected: (lane) => `works: by \`${isStateless(lane) || lane.sdk === 2 ? -32602 : -32002}\``,
   },
   completing('Completion of an argument of a prompt', { ref: greet, argument: { name: 'name', value: 'A' } }, [
     'Ada',

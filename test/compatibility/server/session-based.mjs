@@ -14,8 +14,8 @@ const VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 const TAKEN_BACK_AFTER_MS = 60
 
-/** @param {{ send: (message: object) => void, raw: (text: string) => void }} wire */
-export function createOldFace({ send, raw }) {
+/** @param {{ send: (message: object) => void, raw: (text: string) => void, hasTasks?: boolean }} wire */
+export function createOldFace({ send, raw, hasTasks = true }) {
   let version = VERSIONS[0] ?? ''
   let level = 'debug'
   let asked = 0
@@ -94,7 +94,7 @@ export function createOldFace({ send, raw }) {
       },
     },
   ]
-  const all = () => [...tools, ...own, ...jobTools].filter((tool) => isIn(tool, version))
+  const all = () => [...tools, ...own, ...(hasTasks ? jobTools : callableJobs)].filter((tool) => isIn(tool, version))
 
   const shared = {
     log: (/** @type {string} */ at, /** @type {unknown} */ data) => {
@@ -144,7 +144,8 @@ export function createOldFace({ send, raw }) {
           logging: {},
           completions: {},
           extensions: { 'com.example/hello': {}, 'io.modelcontextprotocol/ui': {} },
-          ...(version >= '2025-11-25' && { tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } }),
+          ...(hasTasks &&
+            version >= '2025-11-25' && { tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } }),
         },
         serverInfo: { name: 'features', version: '1.0.0' },
         instructions: 'Call text.',
@@ -167,14 +168,15 @@ export function createOldFace({ send, raw }) {
     'com.example/hello': ({ name }) => ({ greeting: `Hello, ${name}.` }),
     'tools/call'(params, message, signal) {
       if (params.name === 'exact') return raw(exactResult(message.id))
-      const job = jobs.begin(params)
+      const job = hasTasks ? jobs.begin(params) : undefined
       if (job !== undefined) return job
       return toolNamed(params.name, version, all()).run(params.arguments ?? {}, callOf(message, signal))
     },
-    ...jobs.methods,
+    ...(hasTasks && jobs.methods),
   }
 
   return {
+    methods: Object.keys(methods),
     take(/** @type {any} */ message) {
       const { id, method, params, result, error } = message
       if (method === undefined) {
@@ -195,6 +197,7 @@ export function createOldFace({ send, raw }) {
   }
 }
 
+const callableJobs = jobTools.filter(({ name }) => name === 'job')
 const missingQuestion = { method: 'elicitation/create', params: {} }
 
 /** A result with a number that no double can hold, and an unknown member. */

@@ -3,11 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const folder = /^--notes=(.+)$/.exec(process.argv[3] ?? '')?.[1]
-if (folder === undefined) {
-  process.stderr.write('say --notes=<an existing folder>\n')
-  process.exit(2)
-}
+const folder = /^--notes=(.+)$/.exec(process.argv[3] ?? '')?.[1] ?? process.env['FEATURE_NOTES']
+if (folder === undefined) throw new Error('say --notes=<an existing folder>, or FEATURE_NOTES to a module')
 
 const pathOf = (/** @type {string} */ about, /** @type {string} */ key) =>
   join(folder, encodeURIComponent(`${about} ${key}`))
