@@ -6,7 +6,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
 
-const key = process.env.POLICY_SECRET ?? ''
+const secret = process.env.POLICY_SECRET
+if (!secret) throw new Error('POLICY_SECRET is not set: it is the policy.secret of mcplex')
+const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : secret
 
 /** What is decided on a call. `call` has method, name, arguments, upstream, tenant, subject and more: docs/policy.md. */
 function decide(call) {
@@ -23,13 +25,19 @@ function isGenuine({ headers }, body) {
   return isRecent && given.length === wanted.length && timingSafeEqual(Buffer.from(given), Buffer.from(wanted))
 }
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
+  // A client that has gone takes its call with it, and its question.
+  answer(request, response).catch(() => response.destroy())
+})
+
+async function answer(request, response) {
   let body = ''
   for await (const chunk of request) body += chunk
   if (!isGenuine(request, body)) return response.writeHead(401).end()
   response.setHeader('Content-Type', 'application/json')
   response.end(JSON.stringify(decide(JSON.parse(body).data)))
-})
+}
+
 server.listen(Number(process.env.PORT ?? 9090), '127.0.0.1', () =>
   console.log(`http://127.0.0.1:${server.address().port}/`),
 )

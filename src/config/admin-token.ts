@@ -15,7 +15,7 @@ const mostTokens = 100
  * that begin with # are comments. Or why the file cannot be used: words that complete a sentence about it, without any of
  * its content.
  */
-export function readAdminTokens(
+function readAdminTokens(
   path: string,
 ): { readonly tokens: readonly [NamedToken, ...NamedToken[]] } | { readonly fault: string } {
   let text: string
