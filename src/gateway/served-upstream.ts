@@ -43,6 +43,8 @@ export class ServedUpstream {
   /** The upstream without what stands in front of it. */
   readonly behind: Upstream
   readonly upstream: Upstream
+  /** The same without a policy: for calls that come through the one that has taken its place, and were decided on there. */
+  readonly #decided: Upstream
   readonly catalog: LearntCatalog
   readonly sharedResources: () => readonly SharedResourceFacts[]
   readonly #starting: Member
@@ -81,7 +83,8 @@ export class ServedUpstream {
       const earlier = callAtFormer(call, this.#formers) ?? removed.callAt(call, this.#facts?.instance)
       return earlier ?? control.call(call, upstream)
     }
-    this.upstream = withCall(upstream, runAsAllowed ? (call) => runAsAllowed(call, this.name, run) : run)
+    this.#decided = withCall(upstream, run)
+    this.upstream = runAsAllowed ? withCall(upstream, (call) => runAsAllowed(call, this.name, run)) : this.#decided
     this.catalog = catalog
     this.sharedResources = sharedResources
     this.#release = release
@@ -145,7 +148,7 @@ export class ServedUpstream {
   /** Takes the place of another one: it knows where calls have begun, and the definitions of tools that were accepted there. */
   succeed(before: ServedUpstream): void {
     const { instance } = before.facts ?? {}
-    if (instance !== undefined) before.#asFormer = { instance, upstream: before.upstream }
+    if (instance !== undefined) before.#asFormer = { instance, upstream: before.#decided }
     this.#formers = [...(before.#asFormer ? [before.#asFormer] : []), ...before.#formers].slice(0, maxFormer)
     if (this.#setup.onChange !== 'allow') this.catalog.definitions.carryOver(before.catalog.definitions)
   }

@@ -6,9 +6,9 @@ import type { JsonObject } from '../base/json.ts'
 
 /** A call that is decided on. */
 export interface PolicyCall {
-  /** `tools/call`, `prompts/get` or `resources/read`. */
+  /** `tools/call`, `prompts/get` or `resources/read`; after a call that runs as a task also `tasks/get` and `tasks/result`. */
   readonly method: string
-  /** The tool or the prompt by the server's own name, or the URI of the resource. */
+  /** The tool or the prompt by the server's own name, the URI of the resource, or the id of the task. */
   readonly name: string
   /** Of a tool or a prompt, as the client has given them; empty if it gave none. */
   readonly arguments: JsonObject
@@ -22,7 +22,10 @@ export interface PolicyCall {
   readonly client: string | undefined
   /** The same for the decisions before and after one run of a call. Unguessable. */
   readonly id: string
-  /** Counts from 1 if the call runs again with the answers to questions that its server has asked; 0 before. */
+  /**
+   * How often mcplex itself has run the call again, with what its user has answered to the server; 0 before, and in each
+   * request of a client without a session, which makes the further rounds itself.
+   */
   readonly round: number
 }
 
@@ -48,8 +51,10 @@ export interface MayBeTold {
 export interface CallPolicy {
   /** False if calls pass on which no decision can be made. */
   readonly failClosed?: boolean
+  /** On a call or a result with a longer text no decision is asked for: none can be made. */
+  readonly maxChars?: number
   /**
-   * Decides before the call waits for its server.
+   * Decides before the call waits for its server. What it gets is frozen: a change is what it returns.
    * @param signal aborts when the client no longer waits
    */
   before?(call: PolicyCall, signal: AbortSignal): MayRun | Refused | Promise<MayRun | Refused>

@@ -1,6 +1,7 @@
 /** The settings `policy`: the webhook of the operator that decides on calls. */
 import { isFetchable } from '../base/fetchable-url.ts'
 import type { OptionTable } from '../base/option.ts'
+import { isWebhookSecret } from './webhook-key.ts'
 
 export interface PolicySettings {
   /** Undefined for none. */
@@ -24,8 +25,9 @@ export const policyOptions: OptionTable<PolicySettings> = {
       'The URL of a webhook that decides on each call of a tool, a prompt or a resource before it runs (docs/policy.md): it passes the call, changes its arguments, or refuses it with a reason.',
     default: { derived: 'none' },
     shape: {
-      accepted: 'a URL over https (or of this machine) without credentials in it: https://policy.example.com/decide',
-      test: (text) => isFetchable(text),
+      accepted:
+        'a URL over https (or of this machine) without credentials or a query in it: https://policy.example.com/decide',
+      test: (text) => isFetchable(text) && !text.includes('?'),
     },
     why: 'Without it, calls cost nothing more.',
   },
@@ -35,7 +37,10 @@ export const policyOptions: OptionTable<PolicySettings> = {
       'What questions to the webhook are signed with, as Standard Webhooks describes it: `whsec_` and base64, or any other text of 24 characters or more.',
     default: { derived: 'none' },
     secretIn: (text) => text,
-    shape: { accepted: 'a text of 24 to 512 characters', test: (text) => /^[\x21-\x7e]{24,512}$/.test(text) },
+    shape: {
+      accepted: 'whsec_ and base64 of 24 bytes or more, or another text of 24 to 512 characters',
+      test: isWebhookSecret,
+    },
     why: 'The webhook must know that a question is from mcplex: whoever may ask it learns what is refused.',
   },
   deadlineMs: {
@@ -60,6 +65,7 @@ export const policyOptions: OptionTable<PolicySettings> = {
     why: 'Each result goes over the network once more, and many policies need the arguments alone.',
   },
   maxBytes: {
+    path: 'policy.maxSize',
     kind: 'bytes',
     about:
       'How large a question to the webhook, and its answer, may be. No decision can be had on a larger call or result.',

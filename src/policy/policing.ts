@@ -27,7 +27,7 @@ export function createPolicing(needs: PolicingNeeds): RunAsAllowed | undefined {
   const { settings, clock, events, log } = needs
   const policy = needs.policy ?? webhookPolicy(settings, clock)
   if (!policy) return undefined
-  const faults = new PolicyFaults(log)
+  const faults = new PolicyFaults(log, clock)
   return (call, upstream, run) =>
     isPoliced(call.method) ? callWithPolicy(call, { policy, faults, upstream, clock, events }, run) : run(call)
 }

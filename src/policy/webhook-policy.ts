@@ -7,17 +7,23 @@ import { type Clock, wallMs } from '../base/clock.ts'
 import { fetchJson } from '../base/fetch-json.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { CallPolicy, PolicyCall, Refused } from './call-policy.ts'
+import { NoDecision } from './no-decision.ts'
 import type { PolicySettings } from './options.ts'
 import type { PolicyPhase } from './policy-call-of.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
+import { webhookKey } from './webhook-key.ts'
+
+/** More questions at a time find no answer: each holds a connection, and a call whose client waits. */
+const mostInFlight = 512
 
 /** The policy of the settings; undefined if they name no webhook. */
 export function webhookPolicy(settings: PolicySettings, clock: Clock): CallPolicy | undefined {
-  const { url, secret, failClosed, results } = settings
+  const { url, secret, failClosed, results, maxBytes } = settings
   if (url === undefined || secret === undefined) return undefined
-  const webhook = new Webhook(url, keyOf(secret), settings, clock)
+  const webhook = new Webhook(url, webhookKey(secret), settings, clock)
   return {
     failClosed,
+    maxChars: maxBytes,
     before: (call, signal) => webhook.ask('before', call, {}, signal),
     ...(results && { after: (call, result, signal) => webhook.ask('after', call, { result }, signal) }),
   }
@@ -28,6 +34,7 @@ class Webhook {
   readonly #key: Buffer
   readonly #bounds: Pick<PolicySettings, 'deadlineMs' | 'maxBytes'>
   readonly #clock: Clock
+  #inFlight = 0
 
   constructor(url: string, key: Buffer, bounds: Pick<PolicySettings, 'deadlineMs' | 'maxBytes'>, clock: Clock) {
     this.#url = url
@@ -36,21 +43,25 @@ class Webhook {
     this.#clock = clock
   }
 
-  /** What the webhook decides. Rejects if it gives no decision. */
+  /** What the webhook decides. Rejects with a `NoDecision` if it gives no decision. */
   async ask(phase: PolicyPhase, call: PolicyCall, more: JsonObject, signal: AbortSignal): Promise<Verdict | Refused> {
     const { deadlineMs: timeoutMs, maxBytes } = this.#bounds
+    if (this.#inFlight >= mostInFlight) throw new NoDecision(`${mostInFlight} questions wait for the webhook`)
     const body = JSON.stringify({ type: `call.${phase}`, data: { ...call, ...more } })
-    if (Buffer.byteLength(body) > maxBytes) throw new RangeError(`the question is larger than ${maxBytes} bytes`)
+    if (Buffer.byteLength(body) > maxBytes)
+      throw new NoDecision(`the question is larger than ${maxBytes} bytes`, { isTooLarge: true })
     const headers = signedHeaders(this.#key, `${call.id}.${phase}`, body)
-    const bounds = { clock: this.#clock, timeoutMs, maxBytes, signal }
-    return verdictOf(await fetchJson(this.#url, bounds, { headers, body }), call.method, phase)
+    this.#inFlight++
+    let answer: JsonObject
+    try {
+      answer = await fetchJson(this.#url, { clock: this.#clock, timeoutMs, maxBytes, signal }, { headers, body })
+    } catch (error) {
+      throw new NoDecision(error instanceof Error ? error.message : 'the webhook gave no answer', { cause: error })
+    } finally {
+      this.#inFlight--
+    }
+    return verdictOf(answer, call.method, phase)
   }
-}
-
-/** A secret is `whsec_` and base64, as tools of Standard Webhooks make them, or any other text. */
-function keyOf(secret: string): Buffer {
-  const encoded = /^whsec_([A-Za-z0-9+/=]+)$/.exec(secret)?.[1]
-  return encoded === undefined ? Buffer.from(secret) : Buffer.from(encoded, 'base64')
 }
 
 /** [Standard Webhooks, "Webhook headers (sending metadata to consumers)"] */

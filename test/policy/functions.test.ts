@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CallPolicy, PolicyCall } from '../../src/index.ts'
 import { type InProcess, startInProcess } from '../support/in-process.ts'
-import { reasonOf, type RpcMessage, textOf } from '../support/rpc.ts'
+import { reasonOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { openSession, type Session } from '../support/session.ts'
 import { ask, toolResponse } from '../support/stateless.ts'
 
@@ -65,7 +65,7 @@ describe.each(Object.entries(servers))('in front of a server of the era %s', (_e
     const content = [{ type: 'text', text: 'withheld in part' }]
     policy = { after: (_call, result) => ({ decision: 'pass', result: { ...result, content } }) }
     for (const answer of await byBoth('echo', { text: 'x' })) expect(textOf(answer)).toBe('withheld in part')
-    policy = { after: () => ({ decision: 'pass', result: { content } }) }
+    policy = { after: () => ({ decision: 'pass', result: { content: content.map((one) => ({ ...one })) } }) }
     for (const answer of await byBoth('echo', { text: 'x' })) expect(textOf(answer)).toBe('withheld in part')
   })
 
@@ -103,6 +103,31 @@ describe.each(Object.entries(servers))('in front of a server of the era %s', (_e
     expect(asked.map(({ method }) => method)).toEqual(['prompts/get', 'resources/read'])
     policy = { before: () => ({ decision: 'pass', arguments: {} }) }
     expect(reasonOf(await session.request('resources/read', resource))).toBe('policy_unavailable')
+  })
+
+  test('what it is given is frozen: a change in its place would change nothing', async () => {
+    policy = { before: ({ arguments: args }) => (Object.assign(args, { text: 'other' }), { decision: 'pass' }) }
+    for (const answer of await byBoth('echo', { text: 'x' })) expect(reasonOf(answer)).toBe('policy_unavailable')
+    policy = {
+      after: (_call, result) => {
+        Object.assign((result['content'] as object[])[0] ?? {}, { text: '***' })
+        return { decision: 'pass' }
+      },
+    }
+    for (const answer of await byBoth('echo', { text: 'x' })) expect(reasonOf(answer)).toBe('policy_unavailable')
+  })
+
+  test.each([
+    ['Name', '{"name":"echo","Name":"remember","arguments":{"text":"x"}}'],
+    ['ARGUMENTS', '{"name":"echo","arguments":{"text":"x"},"ARGUMENTS":{"text":"y"}}'],
+    ['a key twice', '{"name":"echo","arguments":{"text":"x","text":"y"}}'],
+    ['a key twice, deep', '{"name":"echo","arguments":{"text":"x","list":[{"a":1,"\\u0061":2}]}}'],
+  ])('a call that two programs read as two calls is refused: %s', async (_what, params) => {
+    const id = session.nextId()
+    const body = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${params}}`
+    const answered = await session.post({}, { body })
+    expect((await responseTo(answered, id)).error?.code).toBe(-32602)
+    expect(asked).toHaveLength(0)
   })
 
   test('it is told when the client has gone', async () => {

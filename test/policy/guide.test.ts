@@ -31,20 +31,24 @@ test('the webhook of the guide refuses what deletes, and nobody else can ask it'
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-policy-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'mcplex.yaml')
+  // The server of the guide has no tool that echoes.
   const server = JSON.stringify([process.execPath, echoLegacy])
   writeFileSync(file, yaml.replace('http://127.0.0.1:9090/', url).replace(/command: .*/, `command: ${server}`))
   const mcplex = await mcplexForTest({ file, env: secret })
 
   const session = await openSession(mcplex.url)
   expect(await session.text('echo', { text: 'hello' })).toBe('hello')
-  const refused = await session.response('delete_file', { path: '/' })
+  const refused = await session.response('delete_entities', { entityNames: ['Ann'] })
   expect(refused.error).toMatchObject({
     code: -32603,
-    message: 'delete_file is not for agents.',
+    message: 'delete_entities is not for agents.',
     data: { reason: 'policy_refused', executed: false },
   })
-  const forged = { 'webhook-id': 'x', 'webhook-timestamp': '0', 'webhook-signature': 'v1,x' }
-  expect((await fetch(url, { method: 'POST', headers: forged, body: '{}' })).status).toBe(401)
+  for (const signature of ['v1,x', `v1,${'x'.repeat(44)}`, `v1,\u00e9${'x'.repeat(43)}`]) {
+    const forged = { 'webhook-id': 'x', 'webhook-timestamp': String(Date.now() / 1000), 'webhook-signature': signature }
+    expect((await fetch(url, { method: 'POST', headers: forged, body: '{}' })).status).toBe(401)
+  }
+  expect(await session.text('echo', { text: 'still there' })).toBe('still there')
 
   webhook.kill('SIGKILL')
   expect(reasonOf(await session.response('echo', { text: 'hello' }))).toBe('policy_unavailable')
