@@ -15,6 +15,8 @@ export class EndedWorkers {
     events.on('workerEnded', ({ upstream = onlyUpstream, reason }) => {
       const counts = this.#counts.get(upstream) ?? {}
       counts[reason] = (counts[reason] ?? 0) + 1
+      // Put at the end: those whose workers ended last are kept.
+      this.#counts.delete(upstream)
       this.#counts.set(upstream, counts)
       const [oldest] = this.#counts.keys()
       if (this.#counts.size > mostUpstreams && oldest !== undefined) this.#counts.delete(oldest)

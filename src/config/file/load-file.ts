@@ -9,6 +9,7 @@ import { tokenFileProblems } from '../admin-token.ts'
 import { assemble } from '../assemble.ts'
 import { tenantWarnings } from '../assemble-tenants.ts'
 import { authWarnings } from '../auth-warnings.ts'
+import { tenantBoundWarnings } from '../tenant-bound-warnings.ts'
 import { strayPatternProblems } from '../assemble-upstreams.ts'
 import type { Environment } from '../environment.ts'
 import { type Loaded, readProvided, setKeysFile } from '../load.ts'
@@ -79,6 +80,7 @@ export function loadFile(
         ...strayPatternProblems(provided),
         ...tenantWarnings(provided),
         ...authWarnings(provided),
+        ...tenantBoundWarnings(provided),
         ...excusedLimits(settings.upstreams, upstreams),
       ],
       secretValues,
