@@ -157,7 +157,8 @@ test('questions that a client does not answer count, and beyond its share the se
 })
 
 test('the results of a batch wait for each other within the share of their session', async () => {
-  const target = await start(32)
+  // A batch that takes long is answered on a stream, whose events are kept after it.
+  const target = await startTarget(32, { options: ['--mode', 'shared'], env: { MCPLEX_SESSIONS__RETENTION: '1s' } })
   const session = await openSession(target.url, { version: '2025-03-26' })
   // The history of the session is full before: it stays as long as the session does.
   for (let count = 0; count < 100; count++)
