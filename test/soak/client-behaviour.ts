@@ -36,8 +36,12 @@ async function resuming(url: string, own: string): Promise<void> {
   const answer = await session.call('slow', { ms: slowMs, steps: 3 }, { id: own, progressToken: own })
   await answer.event('some progress', ({ data }) => data.includes('progress'))
   answer.cut()
-  const again = await session.listen(answer.lastEventId)
-  await again.event('the result', ({ data }) => data.includes(`"id":"${own}"`))
+  const isResult = ({ data }: { readonly data: string }): boolean => data.includes(`"id":"${own}"`)
+  // On a slow machine the result may have come together with the progress: nothing is left to resume then.
+  if (!answer.events.some(isResult)) {
+    const again = await session.listen(answer.lastEventId)
+    await again.event('the result', isResult)
+  }
   await (await session.end()).whole()
 }
 

@@ -67,7 +67,9 @@ test('clients that come and go leave nothing behind', { timeout: minutes * 60_00
   expect(faults).toEqual([])
   expect(target.log.filter(({ msg }) => msg === 'internal fault')).toEqual([])
   expect(after?.lived).toBeGreaterThan((before?.lived ?? 0) + 10)
-  expect(after).toMatchObject({ sessions: 0, heldBytes: before?.heldBytes, children: before?.children })
+  expect(after).toMatchObject({ sessions: 0, heldBytes: before?.heldBytes })
+  // On a slow machine one that ends may still be there at the first look.
+  expect(after?.children).toBeLessThanOrEqual(before?.children ?? 0)
   expect(after?.descriptors).toBeLessThanOrEqual((before?.descriptors ?? 0) + 2)
   expect(after?.heapMiB).toBeLessThan((before?.heapMiB ?? 0) * 1.1)
 })
