@@ -74,7 +74,7 @@ export const failures: Readonly<Record<FailureCode, FailureRow>> = {
   ),
   sign_in: failureRow(
     77,
-    'The endpoint asks to sign in with a browser, and nobody has signed in.',
+    'The endpoint asks to sign in with a browser, and the sign-in was not completed.',
     'Do what the message says, or set a key in MCPLEX_API_KEY or --key-file.',
   ),
   sign_in_file: failureRow(
@@ -169,7 +169,7 @@ export const failures: Readonly<Record<FailureCode, FailureRow>> = {
   ),
   not_confirmed: failureRow(
     1,
-    'Somebody at the terminal did not confirm what deletes data; nothing was deleted.',
+    'The question at the terminal, whether to delete data, was not answered with yes; nothing was deleted.',
     'Type the name that is asked for, or say --yes.',
   ),
   definition_unknown: failureRow(

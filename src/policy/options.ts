@@ -41,7 +41,7 @@ export const policyOptions: OptionTable<PolicySettings> = {
       accepted: 'whsec_ and base64 of 24 bytes or more, or another text of 24 to 512 characters',
       test: isWebhookSecret,
     },
-    why: 'The webhook must know that a question is from mcplex: whoever may ask it learns what is refused.',
+    why: 'A webhook that answers anybody tells anybody what it refuses, so it has to tell questions of mcplex from others.',
   },
   deadlineMs: {
     kind: 'duration',
