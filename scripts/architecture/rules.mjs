@@ -72,7 +72,7 @@ export const modules = {
   },
   'upstreams/control': {
     may: [...ports, 'upstreams/upstream.ts', 'upstreams/wait-notices.ts'],
-    tests: ['../test/support/random.ts'],
+    tests: ['../test/support/random.ts', '../test/support/waiting-call.ts'],
     instead:
       'What stands in front of an upstream knows no kind of server: it has the port alone (upstreams/upstream.ts).',
   },
@@ -149,7 +149,7 @@ export const modules = {
       'gateway',
     ],
     types: ['config'],
-    tests: ['../test/support/pool-fixture.ts'],
+    tests: ['../test/support/pool-fixture.ts', '../test/support/waiting-call.ts'],
     instead: 'The gateway gets its settings as a value: import the type from config, or let cli/ load it.',
   },
   'gateway/calls': { may: [...gatewayParts, 'gateway/drain.ts'], types: ['gateway'], instead: ofGateway },

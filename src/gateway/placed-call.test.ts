@@ -5,9 +5,15 @@ import { type ManualClock, manualClock } from '../base/clock.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
+import { rawObject } from '../protocol/json-text.ts'
+import { waitingCall } from '../../test/support/waiting-call.ts'
 import { createPendingPlace, type PendingPlace, upstreamBehind } from './placed-call.ts'
 
-const outcome = { era: 'modern', answer: { kind: 'error', error: { code: 1, message: 'x' } } } as unknown as Outcome
+const outcome: Outcome = {
+  era: 'modern',
+  answer: { kind: 'error', error: rawObject({ code: 1, message: 'x' }) },
+  worker: undefined,
+}
 
 interface Line {
   readonly clock: ManualClock
@@ -44,7 +50,7 @@ async function line(others = 0, given = (): void => {}): Promise<Line> {
       return outcome
     },
   }
-  const reply = upstreamBehind(pending, upstream, clock).call({ progressToken: '"p"', cancel } as unknown as Call)
+  const reply = upstreamBehind(pending, upstream, clock).call(waitingCall('t', 'a', { progressToken: '"p"', cancel }))
   return { clock, admission, held, closed, cancel, pending, reply, ran }
 }
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
 import { asRefusal } from '../../base/refusal.ts'
-import type { Call } from '../../protocol/call.ts'
 import { byTenant } from '../../protocol/fairness.ts'
 import { randomFrom } from '../../../test/support/random.ts'
+import { waitingCall } from '../../../test/support/waiting-call.ts'
 import { CallLine } from './call-line.ts'
 import type { CallTurn, LineMember } from './call-turn.ts'
 
@@ -17,23 +17,6 @@ const weights: ReadonlyMap<string, number> = new Map([
 ])
 const fairness = byTenant((tenant) => weights.get(tenant) ?? 1)
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-function callOf(tenant: string, session: string): Call {
-  return {
-    id: '1',
-    method: 'tools/call',
-    params: undefined,
-    client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
-    principal: { tenant, subject: 'same' },
-    session: undefined,
-    fairnessKey: session,
-    clientKey: session,
-    progressToken: undefined,
-    logLevel: undefined,
-    worker: undefined,
-    cancel: new Cancel(),
-  }
-}
 
 interface Waited {
   readonly tenant: string
@@ -70,7 +53,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])('trial %i', (seed) => {
         ...{ cancel: new Cancel(), became: 'waits', atMs: 0 },
       }
       all.push(one)
-      const call = callOf(one.tenant, one.session)
+      const call = waitingCall(one.tenant, one.session)
       const atOnce = line.take(member, call)
       if (atOnce) begin(one, atOnce)
       else {
@@ -121,7 +104,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])('trial %i', (seed) => {
     let [given, longestGap] = [0, 0]
     let current: CallTurn | undefined
     const join = (tenant: string, session: string): void => {
-      const call = callOf(tenant, session)
+      const call = waitingCall(tenant, session)
       void line.wait(member, call, call.cancel).turn.then((turn) => {
         current = turn
         given++
@@ -133,7 +116,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])('trial %i', (seed) => {
     const sessions = [...weights.keys()].flatMap((tenant) =>
       [0, 1, 2].map((one) => [tenant, `${tenant}-${one}`] as const),
     )
-    current = line.take(member, callOf('large', 'first'))
+    current = line.take(member, waitingCall('large', 'first'))
     // Some sessions bring far more calls than others: that gives them no more turns.
     for (const [tenant, session] of sessions) for (let call = 0; call < 3 + random() * 30; call++) join(tenant, session)
     const rounds = 40

@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
 import { type ManualClock, manualClock } from '../../base/clock.ts'
 import type { Call } from '../../protocol/call.ts'
+import { waitingCall } from '../../../test/support/waiting-call.ts'
 import { CallLine } from './call-line.ts'
 import type { CallTurn, LineMember } from './call-turn.ts'
 import { waitForTurn } from './wait-for-turn.ts'
@@ -21,22 +22,7 @@ beforeEach(() => {
   running = line.take(member, callOf('first'))
 })
 
-function callOf(session: string, tenant = 'default'): Call {
-  return {
-    id: '1',
-    method: 'tools/call',
-    params: undefined,
-    client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
-    principal: { tenant, subject: 'same' },
-    session: undefined,
-    fairnessKey: session,
-    clientKey: session,
-    progressToken: '1',
-    logLevel: undefined,
-    worker: undefined,
-    cancel: new Cancel(),
-  }
-}
+const callOf = (session: string, tenant = 'default'): Call => waitingCall(tenant, session, { progressToken: '1' })
 
 function wait(session: string, tenant?: string): [ReturnType<typeof waitForTurn>, Cancel] {
   const call = callOf(session, tenant)
