@@ -1,6 +1,6 @@
 /** A call that waits for its turn, and a client that does not read what it is told meanwhile. */
 import { beforeEach, expect, test } from 'vitest'
-import { Cancel } from '../../base/cancel.ts'
+import type { Cancel } from '../../base/cancel.ts'
 import { type ManualClock, manualClock } from '../../base/clock.ts'
 import type { Call } from '../../protocol/call.ts'
 import { waitingCall } from '../../../test/support/waiting-call.ts'
